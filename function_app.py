@@ -1,0 +1,9 @@
+"""The function app: registers the blueprints of functions/, nothing else."""
+
+import azure.durable_functions as df
+
+from functions import backup, restore, service
+
+app = df.DFApp()
+for blueprint in (backup.bp, restore.bp, service.bp):
+    app.register_functions(blueprint)

@@ -1,0 +1,294 @@
+"""Restores: HTTP to look into snapshots, to start a restore and to follow it; the orchestrator; its
+activities."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from functions.http import (
+    BadRequestError,
+    NotFoundError,
+    answer,
+    answers_problems,
+    json_object,
+    moment,
+    string_list,
+    whole_number,
+)
+from shared_code.errors import BackupError
+from shared_code.model.item import ItemVersion, format_time
+from shared_code.model.resource import Customer
+from shared_code.model.restore import ConflictRule, Restore, RestoreRequest, Selection, TargetKind
+from shared_code.restore.request_check import MOST_IDS
+from shared_code.restore.restores import Restores
+from shared_code.wiring import application
+
+bp = df.Blueprint()
+_log = logging.getLogger(__name__)
+_E = TypeVar("_E", bound=StrEnum)
+
+# A history is replayed whole at every step: a restore goes on as a new orchestration before it gets long.
+SLICES_IN_HISTORY = 50
+_ATTEMPTS = 4
+_FIRST_WAIT_MS = 5_000
+_MOST_SEQ = 999_999_999
+_PAGE = 100
+_LARGEST_PAGE = 1_000
+_MOST_RESTORES = 500
+_BODY: dict[str, type] = {
+    "resource": str,
+    "seq": int,
+    "at": str,
+    "selection": dict,
+    "target": str,
+    "folder_name": str,
+    "conflict": str,
+}
+
+
+# ---- looking
+# -------------------------------------------------------------------------------------------------------
+
+
+@bp.route("customers/{customer}/resources/{resource}/snapshots", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@answers_problems
+async def list_snapshots(req: func.HttpRequest) -> func.HttpResponse:
+    """A resource's snapshots, newest first."""
+    _, restores = await _restores(req)
+    points = await restores.snapshots(req.route_params["resource"])
+    return answer({"snapshots": [point.to_json() for point in points]})
+
+
+@bp.route(
+    "customers/{customer}/resources/{resource}/snapshots/{seq}/items",
+    methods=["GET"],
+    auth_level=func.AuthLevel.FUNCTION,
+)
+@answers_problems
+async def list_items(req: func.HttpRequest) -> func.HttpResponse:
+    """One page of a folder of a snapshot: ``parent`` (its id; none: the top), ``limit``, ``token`` of the
+    page before."""
+    _, restores = await _restores(req)
+    view = await restores.folder(
+        req.route_params["resource"],
+        whole_number(req.route_params["seq"], "seq", 1, _MOST_SEQ),
+        req.params.get("parent", ""),
+        whole_number(req.params.get("limit", str(_PAGE)), "limit", 1, _LARGEST_PAGE),
+        req.params.get("token", ""),
+    )
+    return answer(
+        {
+            "snapshot": view.snapshot.to_json(),
+            "path": [{"id": entry.change.item_id, "name": entry.change.name} for entry in view.path],
+            "items": [_item_json(entry) for entry in view.children],
+            "next_token": view.next_token,
+        }
+    )
+
+
+# ---- restoring
+# -----------------------------------------------------------------------------------------------------
+
+
+@bp.route("customers/{customer}/restores", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+@answers_problems
+async def start_restore(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    """Check the whole request, record it and start it. Each request is a restore of its own."""
+    customer, restores = await _restores(req)
+    request = await _request(req, customer, restores)
+    restore = await restores.start(request)
+    payload = {"customer": customer.id, "restore": request.id}
+    try:
+        await client.start_new("restore_resource", request.id, payload)
+    except Exception:
+        await restores.fail(restore.request, "The restore could not be started. Ask for it again.")
+        raise
+    status_url = f"/api/customers/{customer.id}/restores/{request.id}"
+    body = {"restore_id": request.id, "seq": request.seq, "status_url": status_url}
+    return answer(body, HTTPStatus.ACCEPTED, headers={"Location": status_url})
+
+
+@bp.route("customers/{customer}/restores", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@answers_problems
+async def list_restores(req: func.HttpRequest) -> func.HttpResponse:
+    """Restores, the last begun first, at most ``limit``."""
+    customer, restores = await _restores(req)
+    limit = whole_number(req.params.get("limit", str(_PAGE)), "limit", 1, _MOST_RESTORES)
+    found = await restores.newest(customer.id, limit)
+    return answer({"restores": [_summary_json(restore) for restore in found]})
+
+
+@bp.route("customers/{customer}/restores/{restore}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@answers_problems
+async def get_restore(req: func.HttpRequest) -> func.HttpResponse:
+    """How far a restore has come, and what became of it, with its problems by item id."""
+    customer, restores = await _restores(req)
+    restore = await restores.status(customer.id, req.route_params["restore"])
+    if restore is None:
+        raise NotFoundError("This customer has no restore of that id; the list of restores shows them.")
+    whole = restore.to_json()
+    return answer({**_summary_json(restore), "request": whole["request"], "problems": whole["problems"]})
+
+
+async def _restores(req: func.HttpRequest) -> tuple[Customer, Restores]:
+    app = application()
+    customer = await app.customers.get(req.route_params["customer"])
+    return customer, app.restores(customer)
+
+
+async def _request(req: func.HttpRequest, customer: Customer, restores: Restores) -> RestoreRequest:
+    body = json_object(req, _BODY)
+    if "resource" not in body:
+        raise BadRequestError("'resource' is missing: the id of what to restore, as the list of resources shows it.")
+    if ("seq" in body) == ("at" in body):
+        raise BadRequestError("Give either 'seq' (the number of a snapshot) or 'at' (a time), and not both.")
+    if "seq" in body and not 1 <= body["seq"] <= _MOST_SEQ:
+        raise BadRequestError(f"'seq' is a whole number from 1 to {_MOST_SEQ}.")
+    selection = _selection(body)
+    target = _choice(TargetKind, body.get("target", TargetKind.ORIGINAL), "target")
+    conflict = _choice(ConflictRule, body.get("conflict", ConflictRule.SKIP), "conflict")
+    at = moment(body["at"], "at") if "at" in body else None
+    snapshot = await restores.resolve(body["resource"], seq=body.get("seq"), at=at)
+    return RestoreRequest(
+        id=f"restore-{customer.id}-{uuid4().hex}",
+        customer_id=customer.id,
+        resource_id=body["resource"],
+        seq=snapshot.seq,
+        selection=selection,
+        target=target,
+        folder_name=body.get("folder_name", ""),
+        conflict=conflict,
+    )
+
+
+def _selection(body: dict[str, Any]) -> Selection:
+    given = body.get("selection")
+    members = {"everything": bool, "folder_ids": list, "item_ids": list}
+    if given is None or any(
+        name not in members or not isinstance(value, members[name]) for name, value in given.items()
+    ):
+        raise BadRequestError(
+            '\'selection\' is an object: {"everything": true}, or "folder_ids" and "item_ids" as arrays of ids.'
+        )
+    return Selection(
+        given.get("everything", False),
+        string_list(given.get("folder_ids", []), "folder_ids", MOST_IDS),
+        string_list(given.get("item_ids", []), "item_ids", MOST_IDS),
+    )
+
+
+def _choice(kind: type[_E], text: str, name: str) -> _E:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise BadRequestError(f"{name!r} is one of: {', '.join(kind)}.") from error
+
+
+def _item_json(version: ItemVersion) -> dict[str, Any]:
+    change = version.change
+    return {
+        "id": change.item_id,
+        "kind": str(change.kind),
+        "is_folder": change.kind.is_folder,
+        "name": change.name,
+        "sender": change.sender,
+        "time": format_time(change.time) if change.time else None,
+        "size_bytes": change.size_bytes,
+        "forms": [str(entry.form) for entry in version.representations],
+    }
+
+
+def _summary_json(restore: Restore) -> dict[str, Any]:
+    whole = restore.to_json()
+    return {
+        "restore_id": restore.request.id,
+        "resource": restore.request.resource_id,
+        "seq": restore.request.seq,
+        **{name: whole[name] for name in ("state", "started_at", "ended_at", "counts", "error")},
+    }
+
+
+# ---- the orchestrator
+# ----------------------------------------------------------------------------------------------
+
+
+@bp.orchestration_trigger(context_name="context")
+def restore_resource(context: df.DurableOrchestrationContext) -> Generator[Any, Any, None]:
+    """One restore: slice after slice, then the verdict. Input: ``customer``, ``restore``, and ``position``
+    when it goes on as a new orchestration. What stays wrong after the retries is recorded with the
+    restore."""
+    state = context.get_input()
+    names = {"customer": state["customer"], "restore": state["restore"]}
+    position = state.get("position", "")
+    retry = df.RetryOptions(_FIRST_WAIT_MS, _ATTEMPTS)
+    try:
+        for _ in range(SLICES_IN_HISTORY):
+            step = yield context.call_activity_with_retry("restore_slice", retry, {**names, "position": position})
+            if step["error"]:
+                yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": step["error"]})
+                return
+            position = step["position"]
+            if step["done"]:
+                yield context.call_activity_with_retry("close_restore", retry, names)
+                return
+    except Exception as error:
+        yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": _first_line(error)})
+        raise
+    context.continue_as_new({**names, "position": position})
+
+
+def _first_line(error: Exception) -> str:
+    """Behind the first line the platform puts a stack trace, which is nobody's business outside."""
+    return (str(error).splitlines() or ["unknown"])[0][:1000]
+
+
+# ---- activities
+# ----------------------------------------------------------------------------------------------------
+
+
+@bp.activity_trigger(input_name="payload")
+async def restore_slice(payload: dict[str, Any]) -> dict[str, Any]:
+    """One slice from ``position``. Safe to replay. ``error`` says what no further try can cure; what one may
+    is raised."""
+    restores, restore = await _recorded(payload)
+    try:
+        result = await restores.restore_slice(restore.request, payload["position"])
+    except BackupError as error:
+        if error.retryable:
+            raise
+        _log.warning("restore %s broke off: %s", payload["restore"], error.message)
+        return {"done": False, "position": payload["position"], "error": error.message}
+    return {"done": result.done, "position": result.position, "error": ""}
+
+
+@bp.activity_trigger(input_name="payload")
+async def close_restore(payload: dict[str, Any]) -> str:
+    """Sum the restore up. Safe to replay."""
+    restores, restore = await _recorded(payload)
+    return str((await restores.close(restore.request)).state)
+
+
+@bp.activity_trigger(input_name="payload")
+async def fail_restore(payload: dict[str, Any]) -> None:
+    """Record that the restore broke off, and why. Safe to replay."""
+    restores, restore = await _recorded(payload)
+    await restores.fail(restore.request, payload["error"])
+
+
+async def _recorded(payload: dict[str, Any]) -> tuple[Restores, Restore]:
+    app = application()
+    customer = await app.customers.get(payload["customer"])
+    restores = app.restores(customer)
+    restore = await restores.record(customer.id, payload["restore"])
+    if restore is None:
+        raise NotFoundError(f"The record of {payload['restore']} is gone.")
+    return restores, restore

@@ -1,0 +1,138 @@
+"""Customers, runs and what is protected, over HTTP; health."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from functions.http import BadRequestError, NotFoundError, answer, answers_problems, json_object, whole_number
+from shared_code.model.item import format_time
+from shared_code.model.resource import Customer
+from shared_code.model.run import Run, RunState, RunTask
+from shared_code.wiring import application
+
+bp = df.Blueprint()
+_MAX_NAME = 200
+
+
+@bp.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers_problems
+async def health(req: func.HttpRequest) -> func.HttpResponse:
+    """Whether the settings are usable and the ledger answers."""
+    app = application()
+    customers = await app.customers.all()
+    return answer({"status": "healthy", "customers": len(customers), "local_run": app.settings.local_run})
+
+
+@bp.route("customers", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@answers_problems
+async def list_customers(req: func.HttpRequest) -> func.HttpResponse:
+    """Every customer."""
+    return answer({"customers": [_customer(entry) for entry in await application().customers.all()]})
+
+
+@bp.route("customers/{customer}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@answers_problems
+async def get_customer(req: func.HttpRequest) -> func.HttpResponse:
+    """One customer."""
+    return answer(_customer(await application().customers.get(req.route_params["customer"])))
+
+
+@bp.route("customers/{customer}", methods=["PUT"], auth_level=func.AuthLevel.FUNCTION)
+@answers_problems
+async def put_customer(req: func.HttpRequest) -> func.HttpResponse:
+    """Onboard a customer. 201 when it is new, 200 when it is there already, 409 when the id is another tenant's."""
+    body = json_object(req, {"display_name": str, "tenant_id": str})
+    name = body.get("display_name", "").strip()
+    if not 0 < len(name) <= _MAX_NAME or not name.isprintable():
+        raise BadRequestError(f"'display_name' is 1 to {_MAX_NAME} printable characters.")
+    if "tenant_id" not in body:
+        raise BadRequestError("'tenant_id' is missing: the GUID of the customer's Entra tenant.")
+    customer = Customer(req.route_params["customer"], name, body["tenant_id"].lower())
+    is_new = await application().customers.add(customer)
+    return answer(_customer(customer), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+
+
+@bp.route("customers/{customer}/runs", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@answers_problems
+async def list_runs(req: func.HttpRequest) -> func.HttpResponse:
+    """The customer's runs, newest first."""
+    app = application()
+    customer = await app.customers.get(req.route_params["customer"])
+    limit = whole_number(req.params.get("limit", "50"), "limit", 1, 500)
+    return answer({"runs": [_run(run) for run in await app.run_ledger.newest(customer.id, limit)]})
+
+
+@bp.route("customers/{customer}/runs/{run}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@answers_problems
+async def get_run(req: func.HttpRequest) -> func.HttpResponse:
+    """One run, with the outcome of every resource."""
+    app = application()
+    customer = await app.customers.get(req.route_params["customer"])
+    run = await app.run_ledger.get(customer.id, req.route_params["run"])
+    if run is None:
+        raise NotFoundError(
+            f"Customer {customer.id} has no such run. GET /api/customers/{customer.id}/runs lists them."
+        )
+    tasks = await app.run_ledger.tasks(run.id)
+    body = _run(run)
+    if run.state is RunState.RUNNING:
+        body["totals"]["done"] = sum(task.outcome is not None for task in tasks)
+    return answer({**body, "resources": [_task(task) for task in tasks]})
+
+
+@bp.route("customers/{customer}/resources", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@answers_problems
+async def list_resources(req: func.HttpRequest) -> func.HttpResponse:
+    """What is protected, with the newest outcome of each."""
+    app = application()
+    customer = await app.customers.get(req.route_params["customer"])
+    return answer({"resources": [_resource(row) for row in await app.run_ledger.resources(customer.id)]})
+
+
+def _customer(customer: Customer) -> dict[str, Any]:
+    return {"id": customer.id, "display_name": customer.display_name, "tenant_id": customer.tenant_id}
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.id,
+        "state": str(run.state),
+        "started_at": format_time(run.started_at),
+        "ended_at": format_time(run.ended_at) if run.ended_at else None,
+        "totals": {"total": run.resources_total, "done": run.resources_done, "failed": run.resources_failed},
+        "counts": run.counts.to_json(),
+        "not_covered": [{"what": entry.what, "cause": entry.cause} for entry in run.not_covered],
+        "immutable": run.immutable,
+        "error": run.error,
+    }
+
+
+def _task(task: RunTask) -> dict[str, Any]:
+    outcome = task.outcome
+    return {
+        "resource_id": task.resource.id,
+        "kind": str(task.resource.kind),
+        "display_name": task.resource.display_name,
+        "state": str(outcome.state) if outcome else "running",
+        "seq": outcome.seq if outcome else 0,
+        "counts": outcome.counts.to_json() if outcome else None,
+        "error": outcome.error if outcome else "",
+    }
+
+
+def _resource(row: dict[str, Any]) -> dict[str, Any]:
+    resource, outcome = row["resource"], row["outcome"]
+    return {
+        "resource_id": outcome["resource_id"],
+        "kind": resource["kind"],
+        "display_name": resource["displayName"],
+        "attributes": resource["attributes"],
+        "last_run_id": row["run_id"],
+        "last_state": outcome["state"],
+        "last_seq": outcome["seq"],
+        "last_error": outcome["error"],
+    }

@@ -1,0 +1,1 @@
+"""The embedded default: functions host, tenant simulator and demo. Never imported by the product."""

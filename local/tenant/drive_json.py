@@ -1,0 +1,128 @@
+"""Drives and drive items in Graph's schema."""
+
+from __future__ import annotations
+
+import mimetypes
+from urllib.parse import quote
+
+from local.tenant.answers import Json
+from local.tenant.call import Call
+from local.tenant.drive import Drive
+from local.tenant.drive_item import DriveItem
+from local.tenant.tenant import Person
+
+_TYPES = mimetypes.MimeTypes()
+_QUOTA_BYTES = 1 << 40
+DOWNLOAD_URL = "@microsoft.graph.downloadUrl"
+
+
+def drive_json(call: Call, drive: Drive, person: Person) -> Json:
+    """Return a drive."""
+    owner = {"user": {"id": person.user_id, "displayName": person.display_name}}
+    return {
+        "id": drive.drive_id,
+        "driveType": "business",
+        "name": "OneDrive",
+        "description": "",
+        "createdDateTime": drive.created,
+        "lastModifiedDateTime": drive.root.changed_at,
+        "webUrl": f"{_site(drive)}/Documents",
+        "owner": owner,
+        "createdBy": owner,
+        "lastModifiedBy": owner,
+        "quota": {
+            "deleted": 0,
+            "remaining": _QUOTA_BYTES,
+            "state": "normal",
+            "total": _QUOTA_BYTES,
+            "used": 0,
+        },
+    }
+
+
+def item_json(
+    call: Call, drive: Drive, item: DriveItem, selected: list[str] | None = None, *, with_path: bool = True
+) -> Json:
+    """Return a driveItem. `with_path` is false in delta answers, where the parent reference has no path."""
+    person = call.home.people[drive.user_id]
+    actor = {"user": {"id": person.user_id, "displayName": person.display_name}}
+    guid = drive.guid(item.number)
+    body: Json = {}
+    if item.content is not None and _wants_url(selected):
+        body[DOWNLOAD_URL] = download_url(call, drive, item)
+    body |= {
+        "id": drive.item_id(item.number),
+        "name": item.name,
+        "size": item.size_bytes,
+        "eTag": f'"{{{guid}}},{item.etag_version}"',
+        "cTag": f'"c:{{{guid}}},{item.ctag_version}"',
+        "createdDateTime": item.made_at,
+        "lastModifiedDateTime": item.changed_at,
+        "createdBy": actor,
+        "lastModifiedBy": actor,
+        "webUrl": f"{_site(drive)}/Documents/{quote(item.name, safe='', errors='replace')}",
+        "fileSystemInfo": {"createdDateTime": item.created, "lastModifiedDateTime": item.modified},
+    }
+    if item.parent is None:
+        body["root"] = {}
+        body["parentReference"] = {"driveType": "business", "driveId": drive.drive_id}
+    else:
+        body["parentReference"] = _parent_reference(drive, item.parent, with_path=with_path)
+    if item.kind == "folder":
+        body["folder"] = {"childCount": drive.child_count(item.number)}
+    elif item.kind == "package":
+        body["package"] = {"type": item.package_type}
+    else:
+        body["file"] = _file_facet(drive, item)
+    if item.malware is not None:
+        body["malware"] = {"description": item.malware}
+    if item.shared_scope is not None:
+        body["shared"] = {"scope": item.shared_scope}
+    if selected is None:
+        return body
+    wanted = {"id", DOWNLOAD_URL, *selected}
+    return {name: value for name, value in body.items() if name in wanted}
+
+
+def deleted_json(drive: Drive, number: int) -> Json:
+    """Return what delta says about an item that is gone."""
+    return {
+        "id": drive.item_id(number),
+        "parentReference": {"driveType": "business", "driveId": drive.drive_id},
+        "deleted": {"state": "deleted"},
+    }
+
+
+def download_url(call: Call, drive: Drive, item: DriveItem) -> str:
+    """Return a pre-authenticated URL of the item's bytes that expires."""
+    tenant = call.home
+    expires = int(tenant.clock.epoch_s() + tenant.settings.download_url_lifetime_s)
+    token = call.simulator.sealer.seal("download", [tenant.tenant_id, drive.drive_id, item.number, expires])
+    return f"{call.base_url}/_download/{token}"
+
+
+def _wants_url(selected: list[str] | None) -> bool:
+    return selected is None or DOWNLOAD_URL in selected or "content.downloadUrl" in selected
+
+
+def _site(drive: Drive) -> str:
+    return f"https://simulated-my.sharepoint.com/personal/{drive.user_id.replace('-', '_')}"
+
+
+def _parent_reference(drive: Drive, parent: int, *, with_path: bool) -> Json:
+    reference: Json = {"driveType": "business", "driveId": drive.drive_id, "id": drive.item_id(parent)}
+    if with_path:
+        folder = drive.item(parent)
+        if folder is not None:
+            reference["name"] = folder.name
+            reference["path"] = f"/drives/{drive.drive_id}/root:{drive.path_of(folder)}"
+    return reference
+
+
+def _file_facet(drive: Drive, item: DriveItem) -> Json:
+    kind = _TYPES.guess_type(item.name)[0] or "application/octet-stream"
+    known = drive.quick_xor(item)
+    facet: Json = {"mimeType": kind}
+    if known is not None:
+        facet["hashes"] = {"quickXorHash": known}
+    return facet

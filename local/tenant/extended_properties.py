@@ -1,0 +1,37 @@
+"""`$expand=singleValueExtendedProperties($filter=id eq '...' or id eq '...')`."""
+
+from __future__ import annotations
+
+import re
+
+from local.tenant.answers import GraphError, Json
+from local.tenant.call import Call
+from local.tenant.mail_item import MailItem
+
+_EXPAND = re.compile(r"^singleValueExtendedProperties\s*\(\s*\$filter\s*=\s*(.+)\)$", re.DOTALL)
+_ID = re.compile(r"id\s+eq\s+'((?:[^']|'')*)'")
+_READ_FLAG = "Integer 0x0E07"
+_MESSAGE_CLASS = "String 0x001A"
+
+
+def expanded_properties(call: Call, item: MailItem) -> Json:
+    """Return the asked extended properties that the item has. Raises 400 for an expansion that is not understood."""
+    text = call.query.get("$expand")
+    if not text:
+        return {}
+    match = _EXPAND.match(text.strip())
+    wanted = [found.replace("''", "'") for found in _ID.findall(match[1])] if match else []
+    if not wanted:
+        raise GraphError(400, "ErrorInvalidUrlQuery", "The $expand expression is not supported.")
+    values = [{"id": name, "value": value} for name in wanted if (value := _value(item, name)) is not None]
+    return {"singleValueExtendedProperties": values} if values else {}
+
+
+def _value(item: MailItem, name: str) -> str | None:
+    folded = name.casefold()
+    for key, value in item.extended.items():
+        if key.casefold() == folded:
+            return value
+    if folded == _READ_FLAG.casefold() and "isRead" in item.properties:
+        return "1" if item.properties["isRead"] else "0"
+    return item.item_class if folded == _MESSAGE_CLASS.casefold() else None

@@ -1,0 +1,40 @@
+"""What can be set for one tenant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class TenantSettings:
+    """Behaviour of one tenant. Times are tenant time.
+
+    Lifetimes of delta cursors are not fixed by Microsoft for Outlook and drives; 30 days is an assumption. Download
+    URLs live about an hour ("driveItem: get content", checked 2026-11).
+    """
+
+    outlook_delta_lifetime_days: float = 30.0
+    drive_delta_lifetime_days: float = 30.0
+    download_url_lifetime_s: float = 3600.0
+    import_session_lifetime_s: float = 3600.0
+    upload_session_lifetime_s: float = 24 * 3600.0
+    access_token_lifetime_s: float = 3599.0
+    ids_change_on_move: bool = False
+    drive_delta_includes_parents: bool = True
+    drive_delta_duplicates: bool = False
+    drive_delta_children_first: bool = False
+    report_deleted_descendants: bool = True
+    batch_shuffle: bool = True
+    resync_code: str = "resyncChangesApplyDifferences"
+    outlook_expired_status: int = 410
+    outlook_page_size: int = 100
+    drive_page_size: int = 200
+    language: str = "en-US"
+
+    def changed(self, values: dict[str, Any]) -> TenantSettings:
+        """Return a copy with `values`. Raises ValueError for an unknown name."""
+        unknown = sorted(set(values) - {each.name for each in fields(self)})
+        if unknown:
+            raise ValueError(f"unknown settings: {', '.join(unknown)}")
+        return replace(self, **values)

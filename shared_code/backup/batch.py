@@ -1,0 +1,214 @@
+"""Deals with the changes that wait in a slice: a batch of small items at a time, or one large file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from shared_code.backup.budget import Meter
+from shared_code.backup.decide import Action, decide
+from shared_code.backup.large_file import LargeFileCopier
+from shared_code.backup.ports import CatalogLookup, SliceWriter, Source, Vault
+from shared_code.backup.state import SliceState
+from shared_code.model.feed import Fetched, FetchState
+from shared_code.model.item import ItemVersion
+from shared_code.model.outcome import ItemSkip, SkipCause
+from shared_code.model.snapshot import FeedState, PartialFile, PendingChange
+from shared_code.model.versions import PreviousVersions
+
+_BATCH_ITEMS = 200
+_BATCH_BYTES = 32 * 1024 * 1024
+_log = logging.getLogger(__name__)
+
+
+class BatchCopier:
+    """Works on the state of one slice."""
+
+    def __init__(self, vault: Vault, source: Source, state: SliceState, writer: SliceWriter, meter: Meter) -> None:
+        self._vault = vault
+        self._source = source
+        self._state = state
+        self._writer = writer
+        self._meter = meter
+        self._catalog: CatalogLookup | None = None
+        self._files = LargeFileCopier(source, state, writer, meter)
+
+    async def copy_next(self) -> None:
+        """Go on with the file that an earlier slice could not finish, or else take the next batch."""
+        if self._state.partial:
+            partial = self._state.partial
+            previous = await self._previous([partial.pending])
+            await self._copy_large(partial, previous)
+            return
+        batch = self._take_batch()
+        previous = await self._previous(batch)
+        fetches: list[PendingChange] = []
+        streams: list[PendingChange] = []
+        for entry in batch:
+            await self._apply(entry, previous, fetches, streams)
+        if fetches:
+            await self._fetch(fetches, previous)
+        # One large file at a time, and each may use up the budget: the others wait at the head of the line.
+        self._state.pending.extendleft(reversed(streams[1:]))
+        if streams:
+            await self._copy_large(PartialFile(streams[0], 0, (), ""), previous)
+
+    async def aclose(self) -> None:
+        """Let go of the catalog."""
+        if self._catalog:
+            await self._catalog.aclose()
+            self._catalog = None
+
+    def _take_batch(self) -> list[PendingChange]:
+        """The next changes, no item twice, not more content than fits in memory."""
+        batch: list[PendingChange] = []
+        keys: set[tuple[str, str]] = set()
+        total_bytes = 0
+        pending = self._state.pending
+        while pending and len(batch) < _BATCH_ITEMS:
+            entry = pending[0]
+            key = (entry.feed, entry.change.item_id)
+            size_bytes = entry.change.size_bytes
+            if size_bytes > self._source.stream_from_bytes:
+                size_bytes = 0  # streamed, not held
+            if key in keys or (batch and total_bytes + size_bytes > _BATCH_BYTES):
+                break
+            keys.add(key)
+            total_bytes += size_bytes
+            batch.append(pending.popleft())
+        return batch
+
+    async def _previous(self, batch: Sequence[PendingChange]) -> PreviousVersions:
+        if not self._state.all_segments:
+            return PreviousVersions({}, {}, {})
+        if self._catalog is None:
+            self._catalog = await self._vault.open_catalog(self._state.all_segments)
+        hashes = {entry.change.content_hash for entry in batch} - {""}
+        return await self._catalog.previous([(entry.feed, entry.change.item_id) for entry in batch], sorted(hashes))
+
+    async def _apply(
+        self,
+        entry: PendingChange,
+        previous: PreviousVersions,
+        fetches: list[PendingChange],
+        streams: list[PendingChange],
+    ) -> None:
+        state, change = self._state, entry.change
+        feed_state = state.feeds.get(entry.feed)
+        relisting = feed_state is not None and feed_state.relisted_from is not None
+        decision = decide(
+            entry.feed,
+            change,
+            previous,
+            relisting=relisting,
+            stream_from_bytes=self._source.stream_from_bytes,
+        )
+        match decision.action:
+            case Action.FETCH:
+                fetches.append(entry)
+                return
+            case Action.STREAM:
+                streams.append(entry)
+                return
+            case Action.SKIP:
+                await self._skip(entry, SkipCause(change.skip_cause), decision.version)
+            case Action.BURY if decision.version:
+                await bury(state, self._writer, decision.version)
+            case Action.CONFIRM if decision.version:
+                await self._writer.add_version(decision.version)
+            case Action.REUSE if decision.version:
+                await self._writer.add_version(
+                    ItemVersion(entry.feed, change, representations=decision.version.representations)
+                )
+                state.count(reused=1)
+            case Action.RECORD:
+                await self._writer.add_version(ItemVersion(entry.feed, change))
+        if decision.action is not Action.SKIP:
+            state.settle(entry.feed, change.item_id)
+        if not change.deleted and change.opens_feed and change.opens_feed not in state.feeds:
+            state.feeds[change.opens_feed] = FeedState(None)
+        self._meter.add(items=1)
+
+    async def _fetch(self, entries: Sequence[PendingChange], previous: PreviousVersions) -> None:
+        waiting = {entry.change.item_id: entry for entry in entries}
+        async for fetched in self._source.fetch(self._state.resource, [entry.change for entry in entries]):
+            entry = waiting.pop(fetched.asked.item_id)
+            await self._settle_fetched(entry, fetched, previous)
+        for entry in waiting.values():
+            self._state.fail(entry, "the source gave no answer for this item")
+
+    async def _settle_fetched(self, entry: PendingChange, fetched: Fetched, previous: PreviousVersions) -> None:
+        state = self._state
+        self._meter.add(items=1)
+        living = _living(entry, previous)
+        match fetched.state:
+            case FetchState.FETCHED:
+                read_bytes = sum(len(data) for data in fetched.forms.values())
+                self._meter.add(read_bytes=read_bytes)
+                await self._writer.add(entry.feed, fetched.change, fetched.forms, _known(entry, fetched, previous))
+                state.settle(entry.feed, entry.change.item_id)
+                state.count(stored=1, read_bytes=read_bytes)
+            case FetchState.GONE:
+                await self._gone(entry, living)
+            case FetchState.SKIPPED:
+                await self._skip(entry, fetched.skip_cause or SkipCause.CORRUPT_AT_SOURCE, living)
+            case FetchState.FAILED:
+                await self._fail(entry, fetched.error, living)
+
+    async def _copy_large(self, partial: PartialFile, previous: PreviousVersions) -> None:
+        """Copy a large file, or as much of it as the budget allows."""
+        entry = partial.pending
+        outcome = await self._files.copy(partial, _known_versions(entry, previous))
+        if outcome is not None:
+            await self._settle_fetched(entry, outcome, previous)
+
+    async def _gone(self, entry: PendingChange, living: ItemVersion | None) -> None:
+        if living:
+            await bury(self._state, self._writer, living)
+        self._state.settle(entry.feed, entry.change.item_id)
+        self._state.count(gone=1)
+
+    async def _skip(self, entry: PendingChange, cause: SkipCause, living: ItemVersion | None) -> None:
+        state, change = self._state, entry.change
+        state.settle(entry.feed, change.item_id)
+        state.skips[(entry.feed, change.item_id)] = ItemSkip(entry.feed, change.item_id, change.name, cause)
+        state.count(skipped=1)
+        await self._keep(entry, living)
+
+    async def _fail(self, entry: PendingChange, error: str, living: ItemVersion | None) -> None:
+        _log.warning("item %s of %s failed: %s", entry.change.item_id, self._state.resource.id, error)
+        self._state.fail(entry, error)
+        await self._keep(entry, living)
+
+    async def _keep(self, entry: PendingChange, living: ItemVersion | None) -> None:
+        """The older stored version stays restorable; while a feed is listed anew that has to be said."""
+        feed = self._state.feeds.get(entry.feed)
+        if living and feed and feed.relisted_from is not None:
+            await self._writer.add_version(living)
+
+
+async def bury(state: SliceState, writer: SliceWriter, version: ItemVersion) -> None:
+    """Write the tombstone of one version, close the feed that it opened, forget what was to be done about it."""
+    await writer.add_version(ItemVersion(version.feed, replace(version.change, deleted=True)))
+    state.settle(version.feed, version.change.item_id)
+    state.count(deleted=1)
+    if version.change.opens_feed:
+        state.feeds.pop(version.change.opens_feed, None)
+
+
+def _living(entry: PendingChange, previous: PreviousVersions) -> ItemVersion | None:
+    newest = previous.by_key.get((entry.feed, entry.change.item_id))
+    return newest if newest and not newest.change.deleted else None
+
+
+def _known(entry: PendingChange, fetched: Fetched, previous: PreviousVersions) -> list[ItemVersion]:
+    by_hash: Mapping[str, ItemVersion] = previous.by_hash
+    same = by_hash.get(fetched.change.content_hash)
+    return [*_known_versions(entry, previous), *([same] if same else [])]
+
+
+def _known_versions(entry: PendingChange, previous: PreviousVersions) -> list[ItemVersion]:
+    """Stored versions whose chunks are likely to come again: this item's, in this or another folder."""
+    candidates = (_living(entry, previous), previous.by_item.get(entry.change.item_id))
+    return [version for version in candidates if version]

@@ -1,0 +1,180 @@
+"""Copies one resource, a slice at a time: feeds -> changes -> contents -> vault -> commit.
+
+Everything between two commits can be lost and done again: what a slice wrote is nothing until a progress record or
+a snapshot names it, and both are create-only. Write order: packs, segment, progress or snapshot.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared_code.backup.batch import BatchCopier, bury
+from shared_code.backup.budget import Meter, SliceBudget
+from shared_code.backup.ports import SliceWriter, Source, Vault
+from shared_code.backup.state import SliceState
+from shared_code.errors import BlobExistsError
+from shared_code.model.item import ItemVersion
+from shared_code.model.resource import Resource
+from shared_code.model.run import ResourceOutcome, RunState
+from shared_code.model.snapshot import PendingChange, SegmentRef, Snapshot, SnapshotState
+
+# Feeds read at once: what one Graph $batch takes
+# (learn.microsoft.com/graph/json-batching, 20 requests, checked 2026-11-24).
+_FEEDS_AT_ONCE = 20
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SliceResult:
+    """``outcome`` is there when the resource is done; else another slice has to follow."""
+
+    outcome: ResourceOutcome | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the snapshot is committed."""
+        return self.outcome is not None
+
+
+class ResourceCopier:
+    """The backup of one customer's resources of one kind."""
+
+    def __init__(
+        self,
+        customer_id: str,
+        vault: Vault,
+        source: Source,
+        budget: SliceBudget,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._customer_id = customer_id
+        self._vault = vault
+        self._source = source
+        self._budget = budget
+        self._now = now
+        self._monotonic = monotonic
+
+    async def run_slice(self, resource: Resource, run_id: str) -> SliceResult:
+        """Do one slice of work for ``resource`` and commit it.
+
+        Safe to replay and to run twice at once: after a commit of this run it only reports it, and of two that
+        write the same slice one wins and the other ends without a trace but unnamed blobs. Raises SourceError when
+        the resource is out of reach, VaultError when the store is.
+        """
+        latest = await self._vault.latest_snapshot(resource)
+        if latest and latest.run_id == run_id:
+            return SliceResult(outcome_of(latest))
+        state = await self._begin(resource, run_id, latest)
+        writer = self._vault.open_slice(resource, state.seq, state.slice_number)
+        try:
+            finished = await self._work(state, writer)
+            state.count(written_bytes=writer.written_bytes)
+            if finished:
+                return await self._commit_snapshot(state)
+            return await self._commit_progress(state)
+        finally:
+            await writer.abort()
+
+    async def _begin(self, resource: Resource, run_id: str, latest: Snapshot | None) -> SliceState:
+        seq = latest.seq + 1 if latest else 1
+        progress = await self._vault.latest_progress(resource, seq)
+        if progress:
+            return SliceState.after(progress, resource, run_id)
+        return SliceState.first(self._customer_id, resource, run_id, self._now(), self._source.root_feeds(), latest)
+
+    async def _work(self, state: SliceState, writer: SliceWriter) -> bool:
+        """Work until the budget is spent (False) or all is copied (True); the slice's segment is written."""
+        meter = Meter(self._budget, self._monotonic)
+        batches = BatchCopier(self._vault, self._source, state, writer, meter)
+        expired: list[str] = []
+        try:
+            while not meter.spent and not expired:
+                if state.partial or state.pending:
+                    await batches.copy_next()
+                elif state.unfinished():
+                    expired = await self._poll(state)
+                else:
+                    break
+        finally:
+            await batches.aclose()
+        self._add_segment(state, await writer.close(state.segment_kind))
+        state.relist(expired)
+        return not (state.partial or state.pending or state.unfinished())
+
+    async def _poll(self, state: SliceState) -> list[str]:
+        """Read a page of each of the next feeds; returns those whose cursor has expired."""
+        cursors = dict(list(state.unfinished().items())[:_FEEDS_AT_ONCE])
+        pages = await self._source.poll(state.resource, cursors)
+        expired: list[str] = []
+        for feed in cursors:
+            page = pages[feed]
+            if page.expired:
+                expired.append(feed)
+                continue
+            state.pending.extend(PendingChange(feed, change) for change in page.changes)
+            state.feeds[feed] = replace(state.feeds[feed], cursor=page.cursor, finished=page.finished)
+        return expired
+
+    async def _commit_progress(self, state: SliceState) -> SliceResult:
+        try:
+            await self._vault.commit_progress(state.to_progress())
+        except BlobExistsError:
+            _log.info("slice %s of %s was committed elsewhere", state.slice_number, state.resource.id)
+        return SliceResult()
+
+    async def _commit_snapshot(self, state: SliceState) -> SliceResult:
+        await self._bury(state)
+        snapshot = state.to_snapshot(self._now())
+        try:
+            await self._vault.commit_snapshot(snapshot)
+        except BlobExistsError:
+            winner = await self._vault.latest_snapshot(state.resource)
+            if winner is None:
+                raise
+            _log.info("snapshot %s of %s was committed elsewhere", state.seq, state.resource.id)
+            snapshot = winner
+        return SliceResult(outcome_of(snapshot))
+
+    async def _bury(self, state: SliceState) -> None:
+        """Write tombstones for what is gone without a word: below deleted folders, or missing in a new listing."""
+        relisted = state.relisted()
+        if not relisted and not (state.inherited and state.segments):
+            return
+        gone: list[ItemVersion] = []
+        catalog = await self._vault.open_catalog(state.all_segments)
+        try:
+            gone = [version async for version in catalog.to_bury(relisted)]
+        finally:
+            await catalog.aclose()
+        if not gone:
+            return
+        writer = self._vault.open_slice(state.resource, state.seq, state.slice_number)
+        try:
+            for version in gone:
+                await bury(state, writer, version)
+            self._add_segment(state, await writer.close(state.segment_kind))
+        finally:
+            await writer.abort()
+
+    @staticmethod
+    def _add_segment(state: SliceState, segment: SegmentRef | None) -> None:
+        if segment:
+            state.segments += (segment,)
+
+
+def outcome_of(snapshot: Snapshot) -> ResourceOutcome:
+    """What a committed snapshot means for its run."""
+    complete = snapshot.state is SnapshotState.COMPLETE
+    return ResourceOutcome(
+        resource_id=snapshot.resource.id,
+        kind=str(snapshot.resource.kind),
+        display_name=snapshot.resource.display_name,
+        state=RunState.COMPLETE if complete else RunState.PARTIAL,
+        seq=snapshot.seq,
+        counts=snapshot.counts,
+        error="" if complete else f"{len(snapshot.failures)} items failed and will be tried first next time",
+    )

@@ -1,0 +1,80 @@
+"""Copies one file that is too large to hold, across as many slices as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared_code.backup.budget import Meter
+from shared_code.backup.ports import ContentDigest, ContentStream, FileWriter, SliceWriter, Source
+from shared_code.backup.state import SliceState
+from shared_code.errors import SourceContentError, SourceError
+from shared_code.model.feed import Fetched, FetchState
+from shared_code.model.item import Change, ItemVersion
+from shared_code.model.snapshot import PartialFile
+
+# A slice reads at least this much of a file, so that every slice ends behind a new chunk boundary
+# (a chunk is at most 4 MiB).
+_LEAST_BYTES = 8 * 1024 * 1024
+
+
+class LargeFileCopier:
+    """Works on the state of one slice."""
+
+    def __init__(self, source: Source, state: SliceState, writer: SliceWriter, meter: Meter) -> None:
+        self._source = source
+        self._state = state
+        self._writer = writer
+        self._meter = meter
+
+    async def copy(self, partial: PartialFile, known: Sequence[ItemVersion]) -> Fetched | None:
+        """Go on with ``partial``. Returns what came of it when it is not stored (gone, skipped, failed); None when
+        it is stored, or when the budget ran out and ``state.partial`` tells the next slice where to go on."""
+        change = partial.pending.change
+        self._state.partial = None
+        try:
+            stream = await self._source.open_stream(self._state.resource, change, partial.offset)
+            if isinstance(stream, Fetched):
+                return stream
+            try:
+                if partial.offset and stream.change.etag != change.etag:
+                    raise SourceContentError("the file changed between two slices")
+                return await self._copy_stream(stream, partial, known)
+            finally:
+                await stream.aclose()
+        except SourceContentError as error:
+            return Fetched(change, change, FetchState.FAILED, {}, error=error.message)
+        except SourceError as error:
+            if not error.retryable:
+                raise
+            return Fetched(change, change, FetchState.FAILED, {}, error=error.message)
+
+    async def _copy_stream(
+        self, stream: ContentStream, partial: PartialFile, known: Sequence[ItemVersion]
+    ) -> Fetched | None:
+        entry, fresh = partial.pending, stream.change
+        digest = self._source.digest(partial.hash_state)
+        file = self._writer.open_file(entry.feed, digest, partial.chunks, known)
+        read_bytes = 0
+        async for data in stream.chunks():
+            await file.write(data)
+            read_bytes += len(data)
+            self._meter.add(read_bytes=len(data))
+            at_end = partial.offset + read_bytes >= fresh.size_bytes
+            if self._meter.spent and read_bytes >= _LEAST_BYTES and not at_end:
+                await self._suspend(file, digest, partial, fresh)
+                return None
+        size_bytes = await file.complete()
+        self._state.count(read_bytes=size_bytes - partial.offset)
+        if size_bytes != fresh.size_bytes or not digest.matches(fresh.content_hash):
+            raise SourceContentError("the bytes that arrived are not those that the source announced")
+        await file.finish(fresh)
+        self._state.settle(entry.feed, entry.change.item_id)
+        self._state.count(stored=1)
+        self._meter.add(items=1)
+        return None
+
+    async def _suspend(self, file: FileWriter, digest: ContentDigest, partial: PartialFile, fresh: Change) -> None:
+        offset, chunks = await file.suspend()
+        pending = type(partial.pending)(partial.pending.feed, fresh, partial.pending.attempts)
+        self._state.partial = PartialFile(pending, offset, chunks, digest.state())
+        self._state.count(read_bytes=offset - partial.offset)

@@ -1,0 +1,180 @@
+"""One run of one customer: plan it, do its tasks a slice at a time, sum it up.
+
+A run goes in rounds. Each round gives every unfinished resource one slice, so that a large drive never keeps the
+others waiting; the orchestrator starts rounds until nothing is unfinished. All state is in the ledger:
+orchestrations carry numbers only, and every step is safe to replay.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from shared_code.backup.copier import ResourceCopier
+from shared_code.errors import BackupError
+from shared_code.model.outcome import Counts
+from shared_code.model.resource import Customer, Resource, ResourceKind
+from shared_code.model.run import NotCovered, ResourceOutcome, Run, RunState, RunTask
+
+# The same resource is tried in this many rounds before the run gives it up.
+MAX_ATTEMPTS = 3
+_log = logging.getLogger(__name__)
+
+
+class Step(StrEnum):
+    """What came of one slice: the resource is done, has more to copy, or failed and is to be tried again."""
+
+    DONE = "done"
+    MORE = "more"
+    AGAIN = "again"
+
+
+class Directory(Protocol):
+    """What a run needs of the tenant's directory."""
+
+    async def list_resources(self) -> tuple[Sequence[Resource], Sequence[NotCovered]]:
+        """Everything that can be protected, and what cannot and why. Raises SourceError."""
+        ...
+
+
+class Runs(Protocol):
+    """What a run needs of the ledger. Every write is one that can be repeated."""
+
+    async def save(self, run: Run) -> None: ...
+    async def get(self, customer_id: str, run_id: str) -> Run | None: ...
+    async def add_tasks(self, run_id: str, tasks: Sequence[RunTask]) -> None: ...
+    async def save_task(self, customer_id: str, run_id: str, task: RunTask) -> None: ...
+    async def task(self, run_id: str, number: int) -> RunTask | None: ...
+    async def tasks(self, run_id: str) -> list[RunTask]: ...
+
+
+class Container(Protocol):
+    """What a run needs of the customer's store before it writes."""
+
+    async def prepare(self) -> bool:
+        """Make the container if it is missing; whether it enforces WORM. Raises NotImmutableError where a mutable
+        one is not allowed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The next tasks to work on (numbers), and whether more follow in this round."""
+
+    numbers: tuple[int, ...]
+    more: bool
+
+
+class CustomerRuns:
+    """The runs of one customer."""
+
+    def __init__(
+        self,
+        customer: Customer,
+        *,
+        runs: Runs,
+        directory: Directory,
+        container: Container,
+        copiers: Callable[[ResourceKind], ResourceCopier],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._customer = customer
+        self._runs = runs
+        self._directory = directory
+        self._container = container
+        self._copiers = copiers
+        self._now = now
+
+    async def plan(self, run_id: str) -> None:
+        """List the tenant and note what there is to do. A run that is planned already stays as it is.
+
+        Raises SourceError when the directory is out of reach, VaultError when the store is.
+        """
+        present = await self._runs.get(self._customer.id, run_id)
+        if present and present.resources_total:
+            return
+        started_at = present.started_at if present else self._now()
+        run = Run(run_id, self._customer.id, RunState.RUNNING, started_at)
+        await self._runs.save(run)
+        immutable = await self._container.prepare()
+        resources, not_covered = await self._directory.list_resources()
+        ordered = sorted(resources, key=lambda resource: resource.id)
+        await self._runs.add_tasks(run_id, [RunTask(number, entry) for number, entry in enumerate(ordered)])
+        planned = replace(run, resources_total=len(ordered), not_covered=tuple(not_covered), immutable=immutable)
+        await self._runs.save(planned)
+
+    async def round(self, run_id: str, after: int, limit: int) -> Round:
+        """The unfinished tasks behind number ``after`` (-1: from the first), at most ``limit``."""
+        unfinished = [task.number for task in await self._runs.tasks(run_id) if not task.outcome]
+        rest = [number for number in unfinished if number > after]
+        return Round(tuple(rest[:limit]), len(rest) > limit)
+
+    async def work_on(self, run_id: str, number: int) -> Step:
+        """One slice of one task. Failure is data: what goes wrong is noted with the task, and after MAX_ATTEMPTS it
+        is its outcome. Raises LedgerError alone."""
+        task = await self._runs.task(run_id, number)
+        if task is None or task.outcome:
+            return Step.DONE
+        try:
+            result = await self._copiers(task.resource.kind).run_slice(task.resource, run_id)
+        except BackupError as error:
+            task = self._after_error(task, error, error.retryable)
+        except Exception as error:  # noqa: BLE001 - the boundary of the activity
+            _log.exception("unexpected error with %s", task.resource.id)
+            task = self._after_error(task, error, True)
+        else:
+            if not result.outcome:
+                if task.attempts:
+                    await self._runs.save_task(self._customer.id, run_id, replace(task, attempts=0))
+                return Step.MORE
+            task = replace(task, outcome=result.outcome)
+        await self._runs.save_task(self._customer.id, run_id, task)
+        return Step.DONE if task.outcome else Step.AGAIN
+
+    def _after_error(self, task: RunTask, error: Exception, retryable: bool) -> RunTask:
+        _log.warning("%s of %s: %s", task.resource.id, self._customer.id, type(error).__name__)
+        attempts = task.attempts + 1
+        if retryable and attempts < MAX_ATTEMPTS:
+            return replace(task, attempts=attempts)
+        message = error.message if isinstance(error, BackupError) else f"internal error {type(error).__name__}"
+        outcome = ResourceOutcome(
+            resource_id=task.resource.id,
+            kind=str(task.resource.kind),
+            display_name=task.resource.display_name,
+            state=RunState.FAILED,
+            error=message,
+        )
+        return replace(task, attempts=attempts, outcome=outcome)
+
+    async def close(self, run_id: str) -> Run:
+        """Sum the run up from its tasks."""
+        run = await self._runs.get(self._customer.id, run_id)
+        if run is None:
+            raise BackupError("A run is closed that was never planned.", run_id=run_id)
+        tasks = await self._runs.tasks(run_id)
+        outcomes = [task.outcome for task in tasks if task.outcome]
+        failed = sum(outcome.state is RunState.FAILED for outcome in outcomes)
+        whole = len(outcomes) == len(tasks) and all(entry.state is RunState.COMPLETE for entry in outcomes)
+        state = RunState.COMPLETE if whole else RunState.PARTIAL
+        if outcomes and failed == len(outcomes):
+            state = RunState.FAILED
+        closed = replace(
+            run,
+            state=state,
+            ended_at=run.ended_at or self._now(),
+            resources_done=len(outcomes),
+            resources_failed=failed,
+            counts=sum((outcome.counts for outcome in outcomes), Counts()),
+        )
+        await self._runs.save(closed)
+        return closed
+
+    async def fail(self, run_id: str, error: str) -> None:
+        """Note that the run as a whole could not be done."""
+        present = await self._runs.get(self._customer.id, run_id)
+        run = present or Run(run_id, self._customer.id, RunState.RUNNING, self._now())
+        await self._runs.save(replace(run, state=RunState.FAILED, ended_at=self._now(), error=error))

@@ -1,0 +1,167 @@
+"""The working state of one slice: made of the last snapshot or progress record, turned into the next one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from shared_code.model.outcome import Counts, ItemFailure, ItemSkip
+from shared_code.model.resource import Resource
+from shared_code.model.snapshot import (
+    FeedState,
+    PartialFile,
+    PendingChange,
+    Progress,
+    SegmentKind,
+    SegmentRef,
+    Snapshot,
+)
+
+
+@dataclass(slots=True)
+class SliceState:
+    """Mutable, for the length of one slice. ``failures`` and ``skips`` are keyed by (feed, item id)."""
+
+    customer_id: str
+    resource: Resource
+    seq: int
+    slice_number: int
+    run_id: str
+    started_at: datetime
+    inherited: tuple[SegmentRef, ...]
+    segments: tuple[SegmentRef, ...]
+    feeds: dict[str, FeedState]
+    counts: Counts
+    pending: deque[PendingChange]
+    partial: PartialFile | None = None
+    failures: dict[tuple[str, str], ItemFailure] = field(default_factory=dict)
+    skips: dict[tuple[str, str], ItemSkip] = field(default_factory=dict)
+
+    @classmethod
+    def first(
+        cls,
+        customer_id: str,
+        resource: Resource,
+        run_id: str,
+        now: datetime,
+        root_feeds: Iterable[str],
+        latest: Snapshot | None,
+    ) -> SliceState:
+        """The beginning of a new snapshot: every feed goes on from the last one's cursors, and what failed then
+        comes first."""
+        feeds = {name: FeedState(cursor) for name, cursor in latest.cursors.items()} if latest else {}
+        for name in root_feeds:
+            feeds.setdefault(name, FeedState(None))
+        failures = latest.failures if latest else ()
+        return cls(
+            customer_id=customer_id,
+            resource=resource,
+            seq=latest.seq + 1 if latest else 1,
+            slice_number=1,
+            run_id=run_id,
+            started_at=now,
+            inherited=latest.segments if latest else (),
+            segments=(),
+            feeds=feeds,
+            counts=Counts(),
+            pending=deque(PendingChange(entry.feed, entry.change, entry.attempts) for entry in failures),
+            skips={(entry.feed, entry.item_id): entry for entry in latest.skips} if latest else {},
+        )
+
+    @classmethod
+    def after(cls, progress: Progress, resource: Resource, run_id: str) -> SliceState:
+        """The slice that follows a committed one; it may be another run that goes on with it."""
+        return cls(
+            customer_id=progress.customer_id,
+            resource=resource,
+            seq=progress.seq,
+            slice_number=progress.slice_number + 1,
+            run_id=run_id,
+            started_at=progress.started_at,
+            inherited=progress.inherited,
+            segments=progress.segments,
+            feeds=dict(progress.feeds),
+            counts=progress.counts,
+            pending=deque(progress.pending),
+            partial=progress.partial,
+            failures={(entry.feed, entry.change.item_id): entry for entry in progress.failures},
+            skips={(entry.feed, entry.item_id): entry for entry in progress.skips},
+        )
+
+    @property
+    def all_segments(self) -> tuple[SegmentRef, ...]:
+        """Oldest first: what the state so far consists of."""
+        return self.inherited + self.segments
+
+    @property
+    def segment_kind(self) -> SegmentKind:
+        """What the first snapshot writes is the base of all that follow."""
+        return SegmentKind.DELTA if self.inherited else SegmentKind.BASE
+
+    def unfinished(self) -> dict[str, str | None]:
+        """Feeds that still have pages, with their cursors, in their order."""
+        return {name: feed.cursor for name, feed in self.feeds.items() if not feed.finished}
+
+    def relisted(self) -> dict[str, int]:
+        """Feeds that this snapshot lists anew, with the index of the first segment of the new listing."""
+        return {name: feed.relisted_from for name, feed in self.feeds.items() if feed.relisted_from is not None}
+
+    def relist(self, feeds: Iterable[str]) -> None:
+        """Start these feeds again; what the next slices write of them is the new listing. Changes of theirs that
+        wait are dropped, for they will be listed again."""
+        again = set(feeds)
+        for name in again:
+            self.feeds[name] = FeedState(None, relisted_from=len(self.all_segments))
+        self.pending = deque(entry for entry in self.pending if entry.feed not in again or entry.attempts)
+
+    def count(self, **more: int) -> None:
+        """Add to the counts."""
+        self.counts += Counts(**more)
+
+    def settle(self, feed: str, item_id: str) -> None:
+        """Something final is known of an item: an earlier failure or skip is history."""
+        self.failures.pop((feed, item_id), None)
+        self.skips.pop((feed, item_id), None)
+
+    def fail(self, entry: PendingChange, error: str) -> None:
+        """Put an item on the retry list; it was tried in one more run."""
+        key = (entry.feed, entry.change.item_id)
+        self.failures[key] = ItemFailure(entry.feed, replace(entry.change, transient={}), error, entry.attempts + 1)
+        self.count(failed=1)
+
+    def to_progress(self) -> Progress:
+        """The record that the next slice starts from."""
+        return Progress(
+            customer_id=self.customer_id,
+            resource=self.resource,
+            seq=self.seq,
+            slice_number=self.slice_number,
+            run_id=self.run_id,
+            started_at=self.started_at,
+            inherited=self.inherited,
+            segments=self.segments,
+            feeds=self.feeds,
+            counts=self.counts,
+            pending=tuple(self.pending),
+            partial=self.partial,
+            failures=tuple(self.failures.values()),
+            skips=tuple(self.skips.values()),
+        )
+
+    def to_snapshot(self, now: datetime) -> Snapshot:
+        """The commit record; every feed is finished and nothing is pending."""
+        return Snapshot(
+            customer_id=self.customer_id,
+            resource=self.resource,
+            seq=self.seq,
+            run_id=self.run_id,
+            started_at=self.started_at,
+            committed_at=now,
+            segments=self.all_segments,
+            cursors={name: feed.cursor for name, feed in self.feeds.items() if feed.cursor},
+            counts=self.counts,
+            failures=tuple(self.failures.values()),
+            skips=tuple(self.skips.values()),
+        )

@@ -1,0 +1,99 @@
+"""Which folder of a mailbox is which: its root, and the well-known ones, whose display names are
+localised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared_code.errors import SourceUnavailableError
+from shared_code.graph.answer import Asked
+from shared_code.graph.client import GraphClient
+from shared_code.graph.odata import text_of, values_of, with_query
+from shared_code.model.resource import Resource
+
+# Names of "mailFolder resource type" (checked 2026-11) and, where a service takes them, the folders of the
+# other workloads; what a mailbox does not have or a service does not know answers 4xx and is left out.
+WELL_KNOWN_NAMES = (
+    "inbox",
+    "drafts",
+    "sentitems",
+    "deleteditems",
+    "junkemail",
+    "archive",
+    "outbox",
+    "conversationhistory",
+    "clutter",
+    "scheduled",
+    "searchfolders",
+    "syncissues",
+    "recoverableitemsdeletions",
+    "calendar",
+    "contacts",
+    "tasks",
+    "notes",
+)
+_ROOT_NAME = "msgfolderroot"
+_MAX_REMEMBERED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFolders:
+    """``well_known``: folder id -> name."""
+
+    root_id: str
+    well_known: Mapping[str, str] = field(default_factory=dict)
+
+
+class MailboxFolders:
+    """Looks the folders of a mailbox up, in one batch, and remembers them: their ids never change."""
+
+    nothing = KnownFolders("")
+
+    def __init__(self, client: GraphClient) -> None:
+        self._client = client
+        self._known: dict[str, KnownFolders] = {}
+
+    async def of(self, resource: Resource) -> KnownFolders:
+        """Raises AccessDeniedError without the permission to read mail folders, SourceUnavailableError when
+        the root cannot be told: without it every folder would look like an orphan."""
+        known = self._known.get(resource.id)
+        if known is None:
+            known = await self._look_up(resource)
+            if len(self._known) >= _MAX_REMEMBERED:
+                self._known.clear()
+            self._known[resource.id] = known
+        return known
+
+    async def _look_up(self, resource: Resource) -> KnownFolders:
+        user = self._client.graph.users.by_user_id(resource.attributes.get("user_id") or resource.source_id)
+        names = (_ROOT_NAME, *WELL_KNOWN_NAMES)
+        infos = [
+            with_query(user.mail_folders.by_mail_folder_id(name).to_get_request_information(), select=["id"])
+            for name in names
+        ]
+        infos.append(self._top_folder_request(resource))
+        asked = Asked("look up well-known folders", "Mail.Read", {"resource_id": resource.id})
+        *answers, top = await self._client.batch(infos, asked)
+        found: dict[str, str] = {}
+        for name, answer in zip(names, answers, strict=True):
+            if answer.is_success:
+                found[name] = text_of(answer.json_object().get("id"))
+            elif answer.status not in (400, 404):
+                raise answer.error(asked)
+        root_id = _parent_of_first(top.json_object()) or found.get(_ROOT_NAME, "")
+        if not root_id:
+            raise SourceUnavailableError("The root folder of a mailbox cannot be told.", resource_id=resource.id)
+        well_known = {found[name]: name for name in WELL_KNOWN_NAMES if found.get(name)}
+        return KnownFolders(root_id, well_known)
+
+    def _top_folder_request(self, resource: Resource) -> Any:
+        """Any folder at the top names the root in the ids of the import/export API itself."""
+        mailbox = self._client.graph.admin.exchange.mailboxes.by_mailbox_id(resource.attributes["mailbox_id"])
+        return with_query(mailbox.folders.to_get_request_information(), select=["id", "parentFolderId"], top=1)
+
+
+def _parent_of_first(page: Mapping[str, Any]) -> str:
+    values = values_of(page)
+    return text_of(values[0].get("parentFolderId")) if values else ""

@@ -1,0 +1,55 @@
+"""The customers that the provider protects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azure.data.tables.aio import TableServiceClient
+
+from shared_code.errors import CustomerExistsError, CustomerNotFoundError
+from shared_code.ledger.tables import RowExistsError, Table
+from shared_code.model.resource import Customer, check_customer_id
+
+_PARTITION = "customers"
+
+
+class CustomerLedger:
+    """One row a customer."""
+
+    def __init__(self, service: TableServiceClient) -> None:
+        self._table = Table(service, "customers")
+
+    async def add(self, customer: Customer) -> bool:
+        """Onboard a customer. True when it is new, False when the very same is there already. Raises
+        CustomerExistsError when the id stands for another tenant: its restore points would mix with this one's."""
+        try:
+            await self._table.insert(_PARTITION, customer.id, _to_json(customer))
+        except RowExistsError as error:
+            present = await self.get(customer.id)
+            if present.tenant_id != customer.tenant_id:
+                raise CustomerExistsError(
+                    f"Customer {customer.id} exists and belongs to another tenant. Choose another id."
+                ) from error
+            if present != customer:
+                await self._table.put(_PARTITION, customer.id, _to_json(customer))
+            return False
+        return True
+
+    async def get(self, customer_id: str) -> Customer:
+        """Raises CustomerNotFoundError, InvalidIdError."""
+        row = await self._table.get(_PARTITION, check_customer_id(customer_id))
+        if row is None:
+            raise CustomerNotFoundError(f"There is no customer {customer_id}. GET /api/customers lists them.")
+        return _from_json(row)
+
+    async def all(self) -> list[Customer]:
+        """Every customer, by id."""
+        return [_from_json(row) for row in await self._table.rows(_PARTITION)]
+
+
+def _to_json(customer: Customer) -> dict[str, Any]:
+    return {"id": customer.id, "display_name": customer.display_name, "tenant_id": customer.tenant_id}
+
+
+def _from_json(row: dict[str, Any]) -> Customer:
+    return Customer(row["id"], row["display_name"], row["tenant_id"])

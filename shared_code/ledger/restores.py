@@ -1,0 +1,107 @@
+"""The journal of restores: their records, and what came of every folder and item.
+
+Two tables. ``restores``: partition customer, row restore. ``restorejournal``: partition restore (with
+``.folders`` behind it for folders), row item.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from azure.data.tables.aio import TableServiceClient
+
+from shared_code.ledger.tables import Table
+from shared_code.model.restore import Restore
+from shared_code.model.write_back import JournalEntry, WriteState, Written
+
+_READS_AT_ONCE = 16
+
+
+class TableRestoreJournal:
+    """RestoreJournal on Azure Tables. Every method is safe to replay."""
+
+    def __init__(self, service: TableServiceClient) -> None:
+        self._records = Table(service, "restores")
+        self._journal = Table(service, "restorejournal")
+
+    async def save(self, restore: Restore) -> None:
+        """Insert or replace the record of a restore."""
+        request = restore.request
+        await self._records.put(request.customer_id, request.id, restore.to_json())
+
+    async def get(self, customer_id: str, restore_id: str) -> Restore | None:
+        """The record of a restore."""
+        value = await self._records.get(customer_id, restore_id)
+        return None if value is None else Restore.from_json(value)
+
+    async def newest(self, customer_id: str, limit: int) -> tuple[Restore, ...]:
+        """Records of a customer's restores, the last begun first."""
+        restores = [Restore.from_json(value) for value in await self._records.rows(customer_id)]
+        restores.sort(key=lambda restore: (restore.started_at, restore.request.id), reverse=True)
+        return tuple(restores[:limit])
+
+    async def folders(self, restore_id: str) -> Mapping[str, JournalEntry]:
+        """What is known of the folders of a restore."""
+        return _entries(await self._journal.rows(_folders_of(restore_id)))
+
+    async def folder_done(self, restore_id: str, written: Written) -> None:
+        """Note what came of a folder."""
+        await self._journal.put(_folders_of(restore_id), written.item_id, _row(written))
+
+    async def begin(
+        self, restore_id: str, item_ids: Sequence[str], *, surely_new: bool = False
+    ) -> Mapping[str, JournalEntry]:
+        """Note that these are about to be written, and tell what was known of them before; what is known is
+        kept. ``surely_new``: nothing can be known of them, so that nothing has to be read."""
+        known = {} if surely_new else await self._known(restore_id, item_ids)
+        new = [(item_id, {"item_id": item_id, "state": None}) for item_id in item_ids if item_id not in known]
+        await self._journal.put_many(restore_id, new)
+        return known
+
+    async def done(self, restore_id: str, written: Sequence[Written]) -> None:
+        """Note what came of them."""
+        await self._journal.put_many(restore_id, [(entry.item_id, _row(entry)) for entry in written])
+
+    async def entries(self, restore_id: str) -> Mapping[str, JournalEntry]:
+        """What is known of every item of a restore, by item id."""
+        return _entries(await self._journal.rows(restore_id))
+
+    async def _known(self, restore_id: str, item_ids: Sequence[str]) -> dict[str, JournalEntry]:
+        gate = asyncio.Semaphore(_READS_AT_ONCE)
+
+        async def read(item_id: str) -> Any | None:
+            async with gate:
+                return await self._journal.get(restore_id, item_id)
+
+        # The table is made, if need be, by the first read alone.
+        values = [await read(item_id) for item_id in item_ids[:1]]
+        values += await asyncio.gather(*(read(item_id) for item_id in item_ids[1:]))
+        return _entries([value for value in values if value is not None])
+
+
+def _folders_of(restore_id: str) -> str:
+    return f"{restore_id}.folders"
+
+
+def _row(written: Written) -> dict[str, Any]:
+    return {
+        "item_id": written.item_id,
+        "state": str(written.state),
+        "target_id": written.target_id,
+        "written_bytes": written.written_bytes,
+        "error": written.error,
+    }
+
+
+def _entries(values: Sequence[Mapping[str, Any]]) -> dict[str, JournalEntry]:
+    return {
+        value["item_id"]: JournalEntry(
+            WriteState(value["state"]) if value["state"] else None,
+            value.get("target_id", ""),
+            value.get("written_bytes", 0),
+            value.get("error", ""),
+        )
+        for value in values
+    }

@@ -1,0 +1,120 @@
+"""Runs, what each of them has to do, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from azure.data.tables.aio import TableServiceClient
+
+from shared_code.ledger.tables import Table
+from shared_code.model.item import format_time, parse_time
+from shared_code.model.outcome import Counts
+from shared_code.model.resource import Resource
+from shared_code.model.run import NotCovered, ResourceOutcome, Run, RunState, RunTask
+
+
+class RunLedger:
+    """Tables: ``runs`` (customer -> run), ``runtasks`` (run -> resource by number), ``resources`` (customer ->
+    newest outcome of each resource). Every write replaces one row by the same: replays are harmless."""
+
+    def __init__(self, service: TableServiceClient) -> None:
+        self._runs = Table(service, "runs")
+        self._tasks = Table(service, "runtasks")
+        self._resources = Table(service, "resources")
+
+    async def save(self, run: Run) -> None:
+        """Insert or replace a run."""
+        await self._runs.put(run.customer_id, run.id, _run_to_json(run))
+
+    async def get(self, customer_id: str, run_id: str) -> Run | None:
+        """The run of that id."""
+        row = await self._runs.get(customer_id, run_id)
+        return _run_from_json(row) if row else None
+
+    async def newest(self, customer_id: str, limit: int) -> list[Run]:
+        """The customer's runs, newest first."""
+        return [_run_from_json(row) for row in await self._runs.rows(customer_id, last_first=True, limit=limit)]
+
+    async def add_tasks(self, run_id: str, tasks: Sequence[RunTask]) -> None:
+        """Note what a run has to do, before it does anything."""
+        await self._tasks.put_many(run_id, [(_row(task.number), _task_to_json(task)) for task in tasks])
+
+    async def save_task(self, customer_id: str, run_id: str, task: RunTask) -> None:
+        """Note what came of a resource, or that another attempt is needed."""
+        await self._tasks.put(run_id, _row(task.number), _task_to_json(task))
+        if task.outcome:
+            newest = {"run_id": run_id, "resource": task.resource.to_json(), "outcome": task.outcome.to_json()}
+            await self._resources.put(customer_id, task.resource.id, newest)
+
+    async def task(self, run_id: str, number: int) -> RunTask | None:
+        """One resource of a run, by its number."""
+        row = await self._tasks.get(run_id, _row(number))
+        return _task_from_json(row) if row else None
+
+    async def tasks(self, run_id: str) -> list[RunTask]:
+        """Every resource of a run, by number."""
+        return [_task_from_json(row) for row in await self._tasks.rows(run_id)]
+
+    async def resources(self, customer_id: str) -> list[dict[str, Any]]:
+        """Newest outcome of each resource that ever was in a run: ``run_id``, ``resource``, ``outcome``."""
+        return list(await self._resources.rows(customer_id))
+
+
+def _row(number: int) -> str:
+    return f"{number:07d}"
+
+
+def _task_to_json(task: RunTask) -> dict[str, Any]:
+    return {
+        "number": task.number,
+        "resource": task.resource.to_json(),
+        "attempts": task.attempts,
+        "outcome": task.outcome.to_json() if task.outcome else None,
+    }
+
+
+def _task_from_json(row: dict[str, Any]) -> RunTask:
+    outcome = row["outcome"]
+    return RunTask(
+        row["number"],
+        Resource.from_json(row["resource"]),
+        row["attempts"],
+        ResourceOutcome.from_json(outcome) if outcome else None,
+    )
+
+
+def _run_to_json(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "customer_id": run.customer_id,
+        "state": str(run.state),
+        "started_at": format_time(run.started_at),
+        "ended_at": format_time(run.ended_at) if run.ended_at else None,
+        "resources_total": run.resources_total,
+        "resources_done": run.resources_done,
+        "resources_failed": run.resources_failed,
+        "counts": run.counts.to_json(),
+        "not_covered": [{"what": entry.what, "cause": entry.cause} for entry in run.not_covered],
+        "immutable": run.immutable,
+        "error": run.error,
+    }
+
+
+def _run_from_json(row: dict[str, Any]) -> Run:
+    ended: datetime | None = parse_time(row["ended_at"]) if row["ended_at"] else None
+    return Run(
+        id=row["id"],
+        customer_id=row["customer_id"],
+        state=RunState(row["state"]),
+        started_at=parse_time(row["started_at"]),
+        ended_at=ended,
+        resources_total=row["resources_total"],
+        resources_done=row["resources_done"],
+        resources_failed=row["resources_failed"],
+        counts=Counts.from_json(row["counts"]),
+        not_covered=tuple(NotCovered(**entry) for entry in row["not_covered"]),
+        immutable=row["immutable"],
+        error=row["error"],
+    )

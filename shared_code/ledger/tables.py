@@ -1,0 +1,142 @@
+"""One Azure Tables client for the whole ledger: keys that are safe, rows that are JSON, errors translated once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
+
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.data.tables import UpdateMode
+from azure.data.tables.aio import TableClient, TableServiceClient
+
+from shared_code.errors import LedgerError
+
+# A property holds at most 64 KiB of UTF-16 and an entity 1 MiB
+# (learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model, checked 2026-11-24).
+_PART_CHARACTERS = 30_000
+_MAX_PARTS = 15
+_BATCH = 100
+
+
+class LedgerUnavailableError(LedgerError):
+    """The table service did not answer as it should. Trying again later can help."""
+
+    retryable = True
+
+
+class RowExistsError(LedgerError):
+    """An insert found the row there."""
+
+
+def table_key(value: str) -> str:
+    """A key that the table service takes, whatever ``value`` is: itself where it is plain, else its SHA-256."""
+    plain = value.isascii() and len(value) <= 200 and all(c.isalnum() or c in "-_.!,:=" for c in value)
+    return value if plain and value else "~" + hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Table:
+    """Rows of one table: (partition, row) -> a JSON value. Writes of one row are atomic and safe to replay."""
+
+    def __init__(self, service: TableServiceClient, name: str) -> None:
+        self._client: TableClient = service.get_table_client(name)
+        self._made = False
+
+    async def insert(self, partition: str, row: str, value: Any) -> None:
+        """Raises RowExistsError when the row is there."""
+        await self._ensure()
+        try:
+            await self._client.create_entity(_entity(partition, row, value))
+        except ResourceExistsError as error:
+            raise RowExistsError("That row of the ledger exists.", row=row) from error
+        except AzureError as error:
+            raise _translated(error) from error
+
+    async def put(self, partition: str, row: str, value: Any) -> None:
+        """Insert or replace."""
+        await self._ensure()
+        try:
+            await self._client.upsert_entity(_entity(partition, row, value), mode=UpdateMode.REPLACE)
+        except AzureError as error:
+            raise _translated(error) from error
+
+    async def put_many(self, partition: str, rows: Iterable[tuple[str, Any]]) -> None:
+        """Insert or replace many rows of one partition, at most 100 in a request."""
+        await self._ensure()
+        entities = [_entity(partition, row, value) for row, value in dict(rows).items()]
+        for start in range(0, len(entities), _BATCH):
+            operations: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+                ("upsert", entity, {"mode": UpdateMode.REPLACE}) for entity in entities[start : start + _BATCH]
+            ]
+            try:
+                await self._client.submit_transaction(operations)
+            except AzureError as error:
+                raise _translated(error) from error
+
+    async def get(self, partition: str, row: str) -> Any | None:
+        """The value, or None."""
+        await self._ensure()
+        try:
+            return _value(await self._client.get_entity(table_key(partition), table_key(row)))
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            raise _translated(error) from error
+
+    async def rows(self, partition: str, last_first: bool = False, limit: int | None = None) -> list[Any]:
+        """The values of a partition in the order of their rows."""
+        found = [value async for _, value in self._scan(partition)]
+        if last_first:
+            found.reverse()
+        return found[:limit]
+
+    async def some(self, partition: str, rows: Sequence[str]) -> dict[str, Any]:
+        """The values of those of these rows that exist, by row."""
+        found: dict[str, Any] = {}
+        for row in rows:
+            value = await self.get(partition, row)
+            if value is not None:
+                found[row] = value
+        return found
+
+    async def _scan(self, partition: str) -> AsyncIterator[tuple[str, Any]]:
+        await self._ensure()
+        try:
+            entities = self._client.query_entities(
+                "PartitionKey eq @partition", parameters={"partition": table_key(partition)}
+            )
+            async for entity in entities:
+                yield str(entity["RowKey"]), _value(entity)
+        except AzureError as error:
+            raise _translated(error) from error
+
+    async def _ensure(self) -> None:
+        if self._made:
+            return
+        try:
+            await self._client.create_table()
+        except ResourceExistsError:
+            pass
+        except AzureError as error:
+            raise _translated(error) from error
+        self._made = True
+
+
+def _entity(partition: str, row: str, value: Any) -> dict[str, Any]:
+    text = json.dumps(value)  # ASCII: any string of a tenant survives
+    parts = [text[at : at + _PART_CHARACTERS] for at in range(0, len(text), _PART_CHARACTERS)]
+    if len(parts) > _MAX_PARTS:
+        raise LedgerError(f"A ledger row holds at most {_PART_CHARACTERS * _MAX_PARTS} characters.", row=row)
+    entity: dict[str, Any] = {"PartitionKey": table_key(partition), "RowKey": table_key(row)}
+    entity.update({f"json{number:02d}": part for number, part in enumerate(parts)})
+    return entity
+
+
+def _value(entity: Any) -> Any:
+    return json.loads("".join(entity[name] for name in sorted(entity) if name.startswith("json")))
+
+
+def _translated(error: AzureError) -> LedgerError:
+    status = error.status_code if isinstance(error, HttpResponseError) else None
+    return LedgerUnavailableError(f"The ledger's table service failed (status {status}). Try again later.")

@@ -1,0 +1,46 @@
+"""What a source answers: pages of feeds, and what came of fetching items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared_code.model.item import Change, Form
+from shared_code.model.outcome import SkipCause
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """One page of one feed.
+
+    ``cursor`` is where to go on: the next page, or, when ``finished``, the delta link that the next run
+    starts from. ``expired``: the cursor is no longer known to the source; the feed starts again without one.
+    """
+
+    changes: tuple[Change, ...]
+    cursor: str | None
+    finished: bool
+    expired: bool = False
+
+
+class FetchState(StrEnum):
+    """The outcomes of fetching one item, as of the architecture: failure is data."""
+
+    FETCHED = "fetched"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came of fetching one item. ``change`` is the item as it was read, which can be newer than what was
+    asked for, or richer (a subject found in the message). ``forms`` is empty unless FETCHED."""
+
+    asked: Change
+    change: Change
+    state: FetchState
+    forms: Mapping[Form, bytes]
+    skip_cause: SkipCause | None = None
+    error: str = ""

@@ -1,0 +1,101 @@
+"""What came of an item: failure is data, not an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, Self
+
+from shared_code.model.item import Change
+
+
+class SkipCause(StrEnum):
+    """Permanent, named causes for not storing an item. Reported, never silent."""
+
+    MALWARE = "malware"
+    NOTEBOOK_PACKAGE = "notebook_package"
+    CORRUPT_AT_SOURCE = "corrupt_at_source"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFailure:
+    """An item that could not be stored; the next run tries it first. ``attempts`` counts the runs that tried."""
+
+    feed: str
+    change: Change
+    error: str
+    attempts: int
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form, as it stands in snapshots."""
+        return {
+            "feed": self.feed,
+            "change": self.change.to_json(),
+            "error": self.error,
+            "attempts": self.attempts,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of to_json."""
+        return cls(value["feed"], Change.from_json(value["change"]), value["error"], value["attempts"])
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSkip:
+    """An item that will not be stored until it changes, and why."""
+
+    feed: str
+    item_id: str
+    name: str
+    cause: SkipCause
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form, as it stands in snapshots."""
+        return {"feed": self.feed, "item_id": self.item_id, "name": self.name, "cause": str(self.cause)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of to_json."""
+        return cls(value["feed"], value["item_id"], value["name"], SkipCause(value["cause"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a slice, a snapshot or a run did. Items, except for the two byte counts.
+
+    ``stored``: downloaded and stored; ``reused``: stored version taken over without a download; ``deleted``:
+    tombstones; ``gone``: vanished while reading. ``read_bytes`` came from the source; ``written_bytes`` went into
+    packs (compressed, without duplicates).
+    """
+
+    stored: int = 0
+    reused: int = 0
+    deleted: int = 0
+    skipped: int = 0
+    failed: int = 0
+    gone: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.stored + other.stored,
+            self.reused + other.reused,
+            self.deleted + other.deleted,
+            self.skipped + other.skipped,
+            self.failed + other.failed,
+            self.gone + other.gone,
+            self.read_bytes + other.read_bytes,
+            self.written_bytes + other.written_bytes,
+        )
+
+    def to_json(self) -> dict[str, int]:
+        """JSON form."""
+        return {f.name: getattr(self, f.name) for f in fields(Counts)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, int]) -> Self:
+        """Inverse of to_json."""
+        return cls(**value)

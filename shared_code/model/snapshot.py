@@ -1,0 +1,260 @@
+"""The two records that give blobs a meaning: the snapshot (a commit) and the progress (a commit in the making)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from shared_code.errors import UnsupportedFormatError
+from shared_code.model.item import Change, ChunkRef, format_time, parse_time
+from shared_code.model.outcome import Counts, ItemFailure, ItemSkip
+from shared_code.model.resource import Resource
+
+FORMAT_VERSION = 1
+
+
+class SegmentKind(StrEnum):
+    """``base``: everything alive; ``delta``: what changed since, tombstones included."""
+
+    BASE = "base"
+    DELTA = "delta"
+
+
+class SnapshotState(StrEnum):
+    """``partial`` when an item failed, so that everybody sees it."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRef:
+    """One Parquet file of the catalog: its blob, the exact version of it, and what it must hash to."""
+
+    name: str
+    version_id: str
+    kind: SegmentKind
+    rows: int
+    size_bytes: int
+    sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "name": self.name,
+            "version_id": self.version_id,
+            "kind": str(self.kind),
+            "rows": self.rows,
+            "size_bytes": self.size_bytes,
+            "sha256": self.sha256,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of to_json."""
+        fields = dict(value)
+        fields["kind"] = SegmentKind(fields["kind"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The commit record of one resource at one moment. It depends on no other snapshot: ``segments`` are all that
+    is needed to list it, ``cursors`` all that the next run starts from."""
+
+    customer_id: str
+    resource: Resource
+    seq: int
+    run_id: str
+    started_at: datetime
+    committed_at: datetime
+    segments: tuple[SegmentRef, ...]
+    cursors: Mapping[str, str]
+    counts: Counts
+    failures: tuple[ItemFailure, ...] = ()
+    skips: tuple[ItemSkip, ...] = ()
+
+    @property
+    def state(self) -> SnapshotState:
+        """Partial as soon as one item failed."""
+        return SnapshotState.PARTIAL if self.failures else SnapshotState.COMPLETE
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form, as stored."""
+        return {
+            "format": FORMAT_VERSION,
+            "customer_id": self.customer_id,
+            "resource": self.resource.to_json(),
+            "seq": self.seq,
+            "run_id": self.run_id,
+            "started_at": format_time(self.started_at),
+            "committed_at": format_time(self.committed_at),
+            "state": str(self.state),
+            "counts": self.counts.to_json(),
+            "segments": [segment.to_json() for segment in self.segments],
+            "cursors": dict(self.cursors),
+            "failures": [failure.to_json() for failure in self.failures],
+            "skips": [skip.to_json() for skip in self.skips],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of to_json. Raises UnsupportedFormatError for another format version."""
+        _check_format(value, "snapshot")
+        return cls(
+            customer_id=value["customer_id"],
+            resource=Resource.from_json(value["resource"]),
+            seq=value["seq"],
+            run_id=value["run_id"],
+            started_at=parse_time(value["started_at"]),
+            committed_at=parse_time(value["committed_at"]),
+            segments=tuple(SegmentRef.from_json(entry) for entry in value["segments"]),
+            cursors=dict(value["cursors"]),
+            counts=Counts.from_json(value["counts"]),
+            failures=tuple(ItemFailure.from_json(entry) for entry in value["failures"]),
+            skips=tuple(ItemSkip.from_json(entry) for entry in value["skips"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """How far one feed has been read. ``cursor`` is Graph's own link (None: from the start). ``relisted_from``:
+    an expired cursor made the feed start again; the new listing is in the segments from that index on, and what it
+    does not name becomes a tombstone."""
+
+    cursor: str | None
+    finished: bool = False
+    relisted_from: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"cursor": self.cursor, "finished": self.finished, "relisted_from": self.relisted_from}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of to_json."""
+        return cls(**value)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingChange:
+    """A change that was read from its feed and not yet dealt with. ``attempts`` counts the earlier runs that
+    failed on it."""
+
+    feed: str
+    change: Change
+    attempts: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"feed": self.feed, "change": self.change.to_json(), "attempts": self.attempts}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of to_json."""
+        return cls(value["feed"], Change.from_json(value["change"]), value["attempts"])
+
+
+@dataclass(frozen=True, slots=True)
+class PartialFile:
+    """A large file that a slice could not finish: its first ``offset`` plain bytes rest in ``chunks``.
+    ``hash_state`` is the running quickXorHash (hex) of those bytes."""
+
+    pending: PendingChange
+    offset: int
+    chunks: tuple[ChunkRef, ...]
+    hash_state: str
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "pending": self.pending.to_json(),
+            "offset": self.offset,
+            "chunks": [chunk.to_json() for chunk in self.chunks],
+            "hash_state": self.hash_state,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of to_json."""
+        return cls(
+            PendingChange.from_json(value["pending"]),
+            value["offset"],
+            tuple(ChunkRef.from_json(entry) for entry in value["chunks"]),
+            value["hash_state"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where slice ``slice_number`` of snapshot ``seq`` stopped. The next slice needs nothing else.
+
+    ``segments`` are those written for this snapshot so far; ``inherited`` those of the snapshot before it.
+    """
+
+    customer_id: str
+    resource: Resource
+    seq: int
+    slice_number: int
+    run_id: str
+    started_at: datetime
+    inherited: tuple[SegmentRef, ...]
+    segments: tuple[SegmentRef, ...]
+    feeds: Mapping[str, FeedState]
+    counts: Counts
+    pending: Sequence[PendingChange] = ()
+    partial: PartialFile | None = None
+    failures: Sequence[ItemFailure] = ()
+    skips: Sequence[ItemSkip] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form, as stored."""
+        return {
+            "format": FORMAT_VERSION,
+            "customer_id": self.customer_id,
+            "resource": self.resource.to_json(),
+            "seq": self.seq,
+            "slice_number": self.slice_number,
+            "run_id": self.run_id,
+            "started_at": format_time(self.started_at),
+            "inherited": [segment.to_json() for segment in self.inherited],
+            "segments": [segment.to_json() for segment in self.segments],
+            "feeds": {name: state.to_json() for name, state in self.feeds.items()},
+            "counts": self.counts.to_json(),
+            "pending": [entry.to_json() for entry in self.pending],
+            "partial": self.partial.to_json() if self.partial else None,
+            "failures": [failure.to_json() for failure in self.failures],
+            "skips": [skip.to_json() for skip in self.skips],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of to_json. Raises UnsupportedFormatError for another format version."""
+        _check_format(value, "progress record")
+        return cls(
+            customer_id=value["customer_id"],
+            resource=Resource.from_json(value["resource"]),
+            seq=value["seq"],
+            slice_number=value["slice_number"],
+            run_id=value["run_id"],
+            started_at=parse_time(value["started_at"]),
+            inherited=tuple(SegmentRef.from_json(entry) for entry in value["inherited"]),
+            segments=tuple(SegmentRef.from_json(entry) for entry in value["segments"]),
+            feeds={name: FeedState.from_json(entry) for name, entry in value["feeds"].items()},
+            counts=Counts.from_json(value["counts"]),
+            pending=tuple(PendingChange.from_json(entry) for entry in value["pending"]),
+            partial=PartialFile.from_json(value["partial"]) if value["partial"] else None,
+            failures=tuple(ItemFailure.from_json(entry) for entry in value["failures"]),
+            skips=tuple(ItemSkip.from_json(entry) for entry in value["skips"]),
+        )
+
+
+def _check_format(value: Mapping[str, Any], what: str) -> None:
+    if value.get("format") != FORMAT_VERSION:
+        raise UnsupportedFormatError(
+            f"This {what} has format {value.get('format')!r}; this release reads {FORMAT_VERSION}. "
+            "Use the release that wrote it, or a newer one."
+        )

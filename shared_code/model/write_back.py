@@ -1,0 +1,66 @@
+"""What passes between a restore, the target that it writes to, and its journal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared_code.model.item import Form, ItemVersion
+from shared_code.model.restore import ConflictRule
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreItem:
+    """One item to write back below the target folder ``parent_target_id`` (empty: at the top).
+
+    ``tried_before``: an earlier attempt may have succeeded without telling, so look before writing. ``open``
+    gives the checked bytes of a stored form and may raise VaultError on the way. ``belongs_to_other`` tells
+    whether something at the target is another item's (of the snapshot, or of this restore), so that of two
+    equal items neither is lost.
+    """
+
+    version: ItemVersion
+    parent_target_id: str
+    conflict: ConflictRule
+    tried_before: bool
+    to_original: bool
+    open: Callable[[Form], AsyncIterator[bytes]]
+    belongs_to_other: Callable[[str], Awaitable[bool]]
+
+    @property
+    def id(self) -> str:
+        """Id of the item in the snapshot."""
+        return self.version.change.item_id
+
+
+class WriteState(StrEnum):
+    """Outcomes of writing one item back. ``differs``: written, read again, and not equal."""
+
+    RESTORED = "restored"
+    EXISTING = "existing"
+    DIFFERS = "differs"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of one item. ``target_id`` is its id at the target. ``error`` says why it was not restored,
+    or, beside a success, what is otherwise than asked (another name); it holds no content."""
+
+    item_id: str
+    state: WriteState
+    target_id: str = ""
+    written_bytes: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """What the journal knows of one item or folder of a restore. No ``state``: begun and never heard of
+    again."""
+
+    state: WriteState | None
+    target_id: str = ""
+    written_bytes: int = 0
+    error: str = ""

@@ -1,0 +1,173 @@
+"""The use case: look into the vault, ask for a restore, do it slice by slice, close it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from shared_code.errors import InvalidSelectionError
+from shared_code.model.resource import ResourceKind
+from shared_code.model.restore import Restore, RestoreRequest, RestoreState, Selection
+from shared_code.model.snapshot import Snapshot
+from shared_code.restore.browsing import Browsing
+from shared_code.restore.ports import Archive, CatalogReader, RestoreJournal, Target
+from shared_code.restore.position import Position
+from shared_code.restore.request_check import check_request, kind_of
+from shared_code.restore.results import FolderView, RestorePoint, SliceBudget, SliceResult
+from shared_code.restore.slice import PAGE_ITEMS, RestoreSlice
+from shared_code.restore.totals import closed, counts_of
+
+_LONGEST_ERROR = 1_000
+
+
+class Restores:
+    """Everything about restores of one customer. ``clock`` gives aware UTC times. Safe to share among the
+    tasks of one event loop; keeps nothing between calls.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        targets: Mapping[ResourceKind, Target],
+        journal: RestoreJournal,
+        budget: SliceBudget,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._archive = archive
+        self._targets = targets
+        self._journal = journal
+        self._budget = budget
+        self._clock = clock
+        self._browsing = Browsing(archive)
+
+    async def snapshots(self, resource_id: str) -> tuple[RestorePoint, ...]:
+        """A resource's restore points, newest first. Raises SnapshotNotFoundError when there are none."""
+        return await self._browsing.snapshots(resource_id)
+
+    async def resolve(self, resource_id: str, *, seq: int | None = None, at: datetime | None = None) -> Snapshot:
+        """As Browsing.resolve."""
+        return await self._browsing.resolve(resource_id, seq=seq, at=at)
+
+    async def folder(self, resource_id: str, seq: int, parent_id: str, limit: int, token: str = "") -> FolderView:
+        """As Browsing.folder."""
+        return await self._browsing.folder(resource_id, seq, parent_id, limit, token)
+
+    async def start(self, request: RestoreRequest) -> Restore:
+        """Check the whole request against the snapshot, then record it. Nothing is written to the tenant yet.
+
+        Raises InvalidIdError, InvalidSelectionError, SnapshotNotFoundError. A repetition with the same id
+        records the same again.
+        """
+        check_request(request)
+        self._target_of(request)
+        selection = Selection(
+            request.selection.everything,
+            tuple(dict.fromkeys(request.selection.folder_ids)),
+            tuple(dict.fromkeys(request.selection.item_ids)),
+        )
+        snapshot = await self.resolve(request.resource_id, seq=request.seq)
+        reader = await self._archive.open_reader(snapshot.segments)
+        try:
+            await reader.selected(selection, "", 1)  # raises when an id is not in the snapshot
+        finally:
+            await reader.aclose()
+        restore = Restore(replace(request, selection=selection), RestoreState.RUNNING, self._clock())
+        await self._journal.save(restore)
+        return restore
+
+    async def record(self, customer_id: str, restore_id: str) -> Restore | None:
+        """The record alone, for a slice."""
+        return await self._journal.get(customer_id, restore_id)
+
+    async def status(self, customer_id: str, restore_id: str) -> Restore | None:
+        """The record of a restore; while it runs, with the sums of its journal so far."""
+        restore = await self._journal.get(customer_id, restore_id)
+        if restore is None or restore.state is not RestoreState.RUNNING:
+            return restore
+        entries = await self._journal.entries(restore_id)
+        return replace(restore, counts=counts_of(entries, restore.counts.planned))
+
+    async def newest(self, customer_id: str, limit: int) -> tuple[Restore, ...]:
+        """Records of restores, the last begun first."""
+        return await self._journal.newest(customer_id, limit)
+
+    async def restore_slice(self, request: RestoreRequest, position: str) -> SliceResult:
+        """Do one step of at most the budget from ``position`` (empty: the start) and tell where the next
+        begins.
+
+        A replay from the same position neither loses nor doubles anything. Raises SourceError, VaultError
+        and LedgerError for what concerns the whole resource, TargetConflictError when the named folder
+        cannot be had.
+        """
+        snapshot = await self._archive.snapshot(request.resource_id, request.seq)
+        reader = await self._archive.open_reader(snapshot.segments)
+        try:
+            if not position:
+                await self._note_planned(request, reader)
+            step = RestoreSlice(
+                request,
+                self._archive,
+                reader,
+                self._target_of(request).open(snapshot.resource),
+                self._journal,
+                self._budget,
+                self._clock,
+            )
+            return await step.run(Position.parse(position))
+        finally:
+            await reader.aclose()
+
+    async def close(self, request: RestoreRequest) -> Restore:
+        """Sum up from the journal and record the verdict. A restore that has ended stays as it is."""
+        restore = await self._running(request)
+        if restore.state is RestoreState.RUNNING:
+            items = await self._journal.entries(request.id)
+            folders = await self._journal.folders(request.id)
+            restore = closed(restore, items, folders, self._clock())
+            await self._journal.save(restore)
+        return restore
+
+    async def fail(self, request: RestoreRequest, error: str) -> Restore:
+        """Record that a restore broke off, with what it had done until then. A restore that has ended stays
+        as it is."""
+        restore = await self._running(request)
+        if restore.state is RestoreState.RUNNING:
+            items = await self._journal.entries(request.id)
+            folders = await self._journal.folders(request.id)
+            restore = replace(
+                closed(restore, items, folders, self._clock()),
+                state=RestoreState.FAILED,
+                error=error[:_LONGEST_ERROR],
+            )
+            await self._journal.save(restore)
+        return restore
+
+    async def _running(self, request: RestoreRequest) -> Restore:
+        restore = await self._journal.get(request.customer_id, request.id)
+        return restore or Restore(request, RestoreState.RUNNING, self._clock())
+
+    async def _note_planned(self, request: RestoreRequest, reader: CatalogReader) -> None:
+        restore = await self._running(request)
+        if restore.counts.planned or restore.state is not RestoreState.RUNNING:
+            return
+        planned = await _count(reader, request.selection)
+        await self._journal.save(replace(restore, counts=replace(restore.counts, planned=planned)))
+
+    def _target_of(self, request: RestoreRequest) -> Target:
+        target = self._targets.get(kind_of(request.resource_id))
+        if target is None:
+            raise InvalidSelectionError("Nothing of that kind of resource can be restored yet.")
+        return target
+
+
+async def _count(reader: CatalogReader, selection: Selection) -> int:
+    if selection.everything:
+        return await reader.count()
+    total, after = 0, ""
+    while True:
+        page = await reader.selected(selection, after, PAGE_ITEMS * 10)
+        total += len(page)
+        if not page:
+            return total
+        after = page[-1].change.item_id

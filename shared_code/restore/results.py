@@ -1,0 +1,82 @@
+"""What the use case answers: restore points, folders of a snapshot, and how far a restore has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared_code.model.item import ItemVersion, format_time
+from shared_code.model.outcome import Counts
+from shared_code.model.restore import RestoreCounts
+from shared_code.model.snapshot import Snapshot, SnapshotState
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePoint:
+    """A line in the list of a resource's snapshots. ``failed`` and ``skipped`` items are not in the snapshot
+    in the version of that day."""
+
+    seq: int
+    started_at: datetime
+    committed_at: datetime
+    state: SnapshotState
+    counts: Counts
+    failed: int
+    skipped: int
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> RestorePoint:
+        """The line for a snapshot."""
+        return cls(
+            snapshot.seq,
+            snapshot.started_at,
+            snapshot.committed_at,
+            snapshot.state,
+            snapshot.counts,
+            len(snapshot.failures),
+            len(snapshot.skips),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form, as the API shows it."""
+        return {
+            "seq": self.seq,
+            "started_at": format_time(self.started_at),
+            "committed_at": format_time(self.committed_at),
+            "state": str(self.state),
+            "counts": self.counts.to_json(),
+            "failed": self.failed,
+            "skipped": self.skipped,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FolderView:
+    """One page of a folder of a snapshot. ``path`` leads from the top to the folder itself, which is its
+    last entry; it is empty at the top. ``next_token`` asks for the next page, empty on the last."""
+
+    snapshot: RestorePoint
+    path: tuple[ItemVersion, ...]
+    children: tuple[ItemVersion, ...]
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class SliceBudget:
+    """How much one slice may do before it returns; it always does at least one batch. ``size_bytes`` are
+    stored plain bytes."""
+
+    seconds: float
+    size_bytes: int
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class SliceResult:
+    """Where a slice stopped. ``position`` is opaque and goes into the next slice; ``counts`` are this
+    slice's own, for looking at: the sums of a restore come from its journal."""
+
+    done: bool
+    position: str
+    counts: RestoreCounts

@@ -1,0 +1,70 @@
+"""How blobs are named, and how names are told apart again. Names hold numbers that readers rely on only where
+``parse_`` functions below give them back; the random part of packs and segments means nothing.
+
+    {resource}/packs/{ulid}
+    {resource}/catalog/{seq}-{slice}-{base|delta}-{ulid}.parquet
+    {resource}/progress/{seq}-{slice}.json
+    {resource}/snapshots/{seq}.json
+
+A replayed slice writes new packs and a new segment beside those of its first try: a name never collides, and what
+no progress record and no snapshot names is garbage.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from shared_code.model.snapshot import SegmentKind
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_SNAPSHOT = re.compile(r".*/snapshots/(\d{8})\.json")
+_PROGRESS = re.compile(r".*/progress/(\d{8})-(\d{5})\.json")
+
+
+def new_ulid() -> str:
+    """26 characters of Crockford base 32, all 128 bits random: unique without a clock."""
+    value = int.from_bytes(os.urandom(16), "big")
+    return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def pack_name(resource_id: str, ulid: str) -> str:
+    """Name of a pack."""
+    return f"{resource_id}/packs/{ulid}"
+
+
+def segment_name(resource_id: str, seq: int, slice_number: int, kind: SegmentKind, ulid: str) -> str:
+    """Name of a segment of the catalog."""
+    return f"{resource_id}/catalog/{seq:08d}-{slice_number:05d}-{kind}-{ulid}.parquet"
+
+
+def progress_name(resource_id: str, seq: int, slice_number: int) -> str:
+    """Name of the progress record of one slice towards one snapshot."""
+    return f"{progress_prefix(resource_id, seq)}{slice_number:05d}.json"
+
+
+def progress_prefix(resource_id: str, seq: int) -> str:
+    """What the names of all progress records towards one snapshot begin with."""
+    return f"{resource_id}/progress/{seq:08d}-"
+
+
+def snapshot_name(resource_id: str, seq: int) -> str:
+    """Name of a snapshot."""
+    return f"{snapshot_prefix(resource_id)}{seq:08d}.json"
+
+
+def snapshot_prefix(resource_id: str) -> str:
+    """What the names of all snapshots of a resource begin with."""
+    return f"{resource_id}/snapshots/"
+
+
+def parse_snapshot_name(name: str) -> int | None:
+    """The number of a snapshot, or None when this is no name of one."""
+    match = _SNAPSHOT.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def parse_progress_name(name: str) -> tuple[int, int] | None:
+    """Snapshot and slice number of a progress record, or None when this is no name of one."""
+    match = _PROGRESS.fullmatch(name)
+    return (int(match[1]), int(match[2])) if match else None

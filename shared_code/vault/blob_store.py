@@ -1,0 +1,61 @@
+"""The port between the vault and the storage below it.
+
+One store is one container of one customer. Names are checked on every write (``check_blob_name``). Writes are
+create-only: a name is written once, for ever. Every read may name the exact version that it wants.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared_code.errors import VaultError
+
+_BLOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._!,-]*(?:/[A-Za-z0-9][A-Za-z0-9._!,-]*)*")
+
+
+def check_blob_name(name: str) -> str:
+    """Return ``name`` if it is plain path segments without ``..``, at most 1,024 characters; else raise VaultError."""
+    if len(name) > 1024 or not _BLOB_NAME.fullmatch(name) or any(part.endswith(".") for part in name.split("/")):
+        raise VaultError("A blob name is letters, digits and . _ ! , - in segments that do not end with a dot.")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInfo:
+    """What a listing or a write tells of a blob. ``version_id`` is empty where the store keeps no versions."""
+
+    name: str
+    version_id: str
+    size_bytes: int
+    created_at: datetime | None = None
+
+
+class BlobStore(Protocol):
+    """A customer's container. Every method may raise VaultUnavailableError, which is retryable."""
+
+    async def create_container(self) -> None:
+        """Make the container if it is not there. Safe to repeat."""
+        ...
+
+    async def is_immutable(self) -> bool:
+        """Whether the container keeps versions and supports version-level WORM. Raises BlobNotFoundError when there is
+        no container."""
+        ...
+
+    async def create(self, name: str, data: bytes) -> BlobInfo:
+        """Write a new blob in one request. Raises BlobExistsError when the name is taken. After a lost answer
+        a repeat raises BlobExistsError too: the caller decides whether what is there is its own."""
+        ...
+
+    async def read(self, name: str, *, version_id: str = "", offset: int = 0, length: int | None = None) -> bytes:
+        """The bytes of that version (empty: the current one) from ``offset``; all of them, or ``length``. Raises
+        BlobNotFoundError."""
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
+        """Current blobs whose names start with ``prefix``, in the order of their names."""
+        ...

@@ -1,0 +1,83 @@
+"""What a backup asks the catalog: what it knows of these items, and what is gone without anybody having said so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from shared_code.model.item import ItemVersion
+from shared_code.model.versions import PreviousVersions
+from shared_code.vault import catalog_sql as sql
+from shared_code.vault.catalog_rows import key_text
+from shared_code.vault.catalog_state import CatalogState, OpenCatalog
+
+_BURIED_AT_ONCE = 500
+
+
+class SegmentLookup:
+    """Satisfies ``CatalogLookup`` of the backup."""
+
+    def __init__(self, catalog: OpenCatalog) -> None:
+        self._catalog = catalog
+
+    async def previous(self, keys: Sequence[tuple[str, str]], content_hashes: Sequence[str]) -> PreviousVersions:
+        """Newest versions for these (feed, item id) keys, newest living versions for the bare item ids in any feed,
+        and one stored version for each of these content hashes. Raises VaultError."""
+        if not keys and not any(content_hashes):
+            return PreviousVersions({}, {}, {})
+        state = await self._catalog.state()
+        return await asyncio.to_thread(_previous, state, tuple(keys), tuple(content_hashes))
+
+    async def to_bury(self, relisted: Mapping[str, int]) -> AsyncIterator[ItemVersion]:
+        """What lives by the rows and yet is gone: items of relisted feeds (feed -> index of the first opened segment
+        that belongs to the new listing) that no row from there on confirms, and everything whose chain of parents
+        is broken (children of a deleted folder). Parents first. The answer is found before the first item is
+        given. Raises VaultError."""
+        state = await self._catalog.state()
+        parameters = {
+            "feeds": [key_text(feed) for feed in relisted],
+            "first_ids": [index << sql.ORDINAL_BITS for index in relisted.values()],
+        }
+        await asyncio.to_thread(state.run, sql.FIND_BURIED, parameters)
+        position = 0
+        while True:
+            position, versions = await asyncio.to_thread(_buried_after, state, position)
+            if not versions:
+                return
+            for version in versions:
+                yield version
+
+    async def aclose(self) -> None:
+        """Let go of memory and temporary files."""
+        await self._catalog.aclose()
+
+
+def _previous(state: CatalogState, keys: Sequence[tuple[str, str]], content_hashes: Sequence[str]) -> PreviousVersions:
+    wanted_keys = set(keys)
+    wanted_items = {item_id for _, item_id in keys}
+    wanted_hashes = {entry for entry in content_hashes if entry}
+    parameters = {
+        "feeds": [key_text(feed) for feed, _ in keys],
+        "items": [key_text(item_id) for _, item_id in keys],
+        "hashes": [key_text(entry) for entry in wanted_hashes],
+    }
+    ids = sorted(row[0] for row in state.rows(sql.PREVIOUS, parameters))
+    by_key: dict[tuple[str, str], ItemVersion] = {}
+    by_item: dict[str, ItemVersion] = {}
+    by_hash: dict[str, ItemVersion] = {}
+    for version in state.fetch(ids).values():
+        change = version.change
+        key = (version.feed, change.item_id)
+        if key in wanted_keys:
+            by_key[key] = version
+        if change.item_id in wanted_items and not change.deleted:
+            by_item[change.item_id] = version
+        if change.content_hash in wanted_hashes and version.representations:
+            by_hash[change.content_hash] = version
+    return PreviousVersions(by_key, by_item, by_hash)
+
+
+def _buried_after(state: CatalogState, position: int) -> tuple[int, tuple[ItemVersion, ...]]:
+    rows = state.rows(sql.BURIED_AFTER, {"after": position, "limit": _BURIED_AT_ONCE})
+    last = rows[-1][0] if rows else position
+    return last, tuple(state.fetch([row[1] for row in rows]).values())

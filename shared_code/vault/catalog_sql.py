@@ -1,0 +1,191 @@
+"""Every SQL statement over an opened catalog. Values only ever come in as parameters.
+
+``versions`` holds every row of the opened segments. ``id`` grows with segment and ordinal, so that the newest row of
+a key is the one with the greatest id. ``is_newest``: the last word on (feed, item id). ``lives``: that, and no
+tombstone. ``is_shown``: the newest living one of its item id in any feed (while an item moves between two
+folders it can live in both for a night). The hashes make lookups one scan of eight bytes a row; whoever uses them
+compares the strings themselves afterwards. Columns are kept uncompressed so that a row is fetched by its id without
+decoding its neighbours.
+"""
+
+from __future__ import annotations
+
+from shared_code.model.item import ItemKind
+from shared_code.vault.catalog_rows import VERSION_COLUMNS
+
+COLUMNS = ", ".join(f'"{name}"' for name in VERSION_COLUMNS)
+
+_FOLDER_KINDS = ", ".join(f"'{kind}'" for kind in ItemKind if kind.is_folder)
+
+ORDINAL_BITS = 32
+"""A row's id: the number of its segment above these bits, its ordinal in them."""
+
+SETTINGS = "SET force_compression = 'uncompressed'; PRAGMA disable_checkpoint_on_shutdown"
+
+CREATE_ROWS = """
+CREATE TEMP TABLE newest (id BIGINT);
+CREATE TEMP TABLE shown (id BIGINT);
+CREATE TABLE versions (
+    id BIGINT, is_newest BOOLEAN, lives BOOLEAN, is_shown BOOLEAN, is_folder BOOLEAN,
+    key_hash UBIGINT, item_hash UBIGINT, bytes_hash UBIGINT,
+    feed VARCHAR, item_id VARCHAR, kind VARCHAR, parent_id VARCHAR, name VARCHAR, sender VARCHAR, "time" TIMESTAMP,
+    size_bytes BIGINT, etag VARCHAR, content_hash VARCHAR, opens_feed VARCHAR, skip_cause VARCHAR, deleted BOOLEAN,
+    seq INTEGER,
+    representations STRUCT(form VARCHAR, size_bytes BIGINT, chunks STRUCT(
+        pack VARCHAR, version_id VARCHAR, "offset" BIGINT, length INTEGER, size_bytes INTEGER, sha256 VARCHAR)[])[],
+    properties VARCHAR
+)
+"""
+
+KEYS_OF = "SELECT ({number}::BIGINT << 32) + ordinal AS id, feed, item_id, deleted FROM read_parquet({path})"
+"""Braces: the number of the segment and the path of its file, both the program's own."""
+
+FIND_NEWEST = """
+INSERT INTO newest SELECT max(id) FROM ({keys}) GROUP BY feed, item_id
+"""
+
+FIND_SHOWN = """
+INSERT INTO shown SELECT max(id) FROM ({keys}) WHERE NOT deleted AND id IN (SELECT id FROM newest) GROUP BY item_id
+"""
+
+LOAD_SEGMENT = """
+INSERT INTO versions
+SELECT ({number}::BIGINT << 32) + ordinal AS id,
+       ({number}::BIGINT << 32) + ordinal IN (SELECT id FROM newest) AS is_newest,
+       NOT deleted AND ({number}::BIGINT << 32) + ordinal IN (SELECT id FROM newest) AS lives,
+       ({number}::BIGINT << 32) + ordinal IN (SELECT id FROM shown) AS is_shown,
+       kind IN ({folder_kinds}) AS is_folder,
+       hash(feed, item_id) AS key_hash,
+       hash(item_id) AS item_hash,
+       CASE WHEN content_hash <> '' AND len(representations) > 0 THEN hash(content_hash) END AS bytes_hash,
+       {columns}
+FROM read_parquet({path})
+""".replace("{columns}", COLUMNS).replace("{folder_kinds}", _FOLDER_KINDS)
+
+INDEX_ROWS = "CREATE UNIQUE INDEX versions_by_id ON versions (id); DROP TABLE newest; DROP TABLE shown"
+
+FETCH = "SELECT id, {columns} FROM versions WHERE id IN ({marks})".replace("{columns}", COLUMNS)
+
+PREVIOUS = """
+SELECT id FROM versions
+WHERE is_newest AND key_hash IN (SELECT hash(f, i) FROM (SELECT unnest($feeds) AS f, unnest($items) AS i))
+UNION
+SELECT id FROM versions WHERE is_shown AND item_hash IN (SELECT hash(i) FROM (SELECT unnest($items) AS i))
+UNION
+SELECT max(id) FROM versions WHERE bytes_hash IN (SELECT hash(h) FROM (SELECT unnest($hashes) AS h))
+GROUP BY content_hash
+"""
+
+FIND_BURIED = """
+CREATE OR REPLACE TEMP TABLE buried AS
+WITH RECURSIVE
+alive AS (
+    SELECT id, item_id, parent_id FROM versions
+    LEFT JOIN (
+        SELECT unnest($feeds::VARCHAR[]) AS feed, unnest($first_ids::BIGINT[]) AS first_id
+    ) AS relisted USING (feed)
+    WHERE lives AND (first_id IS NULL OR id >= first_id)
+),
+parents AS (SELECT item_id, parent_id FROM alive WHERE item_id IN (SELECT parent_id FROM alive)),
+reached(item_id) AS (
+    SELECT item_id FROM parents WHERE parent_id = ''
+    UNION
+    SELECT parents.item_id FROM parents JOIN reached ON parents.parent_id = reached.item_id
+),
+doomed AS (
+    SELECT id, item_id, parent_id FROM versions
+    WHERE lives AND id NOT IN (
+        SELECT id FROM alive WHERE parent_id = '' OR parent_id IN (SELECT item_id FROM reached)
+    )
+),
+doomed_parents AS (SELECT item_id, parent_id FROM doomed WHERE item_id IN (SELECT parent_id FROM doomed)),
+levels(item_id, depth) AS (
+    SELECT item_id, 0 FROM doomed_parents WHERE parent_id NOT IN (SELECT item_id FROM doomed_parents)
+    UNION
+    SELECT doomed_parents.item_id, depth + 1
+    FROM doomed_parents JOIN levels ON doomed_parents.parent_id = levels.item_id
+    WHERE depth < 500
+),
+depths AS (SELECT item_id, max(depth) AS depth FROM levels GROUP BY item_id)
+SELECT row_number() OVER (ORDER BY coalesce(depths.depth, 1000), doomed.id) AS position, doomed.id AS id
+FROM doomed LEFT JOIN depths USING (item_id)
+"""
+"""Reached: whatever has an unbroken chain of living parents up to the top. A chain that bites its own tail is never
+reached. Things that nothing else names as their parent come last, behind all that has a depth."""
+
+BURIED_AFTER = "SELECT position, id FROM buried WHERE position > $after ORDER BY position LIMIT $limit"
+
+SHOWN_ITEM = """
+SELECT id, parent_id, is_folder FROM versions WHERE is_shown AND item_hash = hash($item) AND item_id = $item
+"""
+
+SHOWN_ITEMS = """
+SELECT item_id, is_folder FROM versions
+WHERE is_shown AND item_hash IN (SELECT hash(i) FROM (SELECT unnest($items) AS i))
+  AND list_contains($items::VARCHAR[], item_id)
+"""
+
+CHILDREN = """
+SELECT id FROM versions WHERE is_shown AND parent_id = $parent
+ORDER BY is_folder DESC, name, item_id LIMIT $limit
+"""
+
+CHILDREN_AFTER = """
+SELECT child.id FROM versions AS child, (
+    SELECT is_folder, name, item_id FROM versions
+    WHERE is_shown AND parent_id = $parent AND item_hash = hash($last) AND item_id = $last
+) AS last
+WHERE child.is_shown AND child.parent_id = $parent
+  AND (NOT child.is_folder, child.name, child.item_id) > (NOT last.is_folder, last.name, last.item_id)
+ORDER BY child.is_folder DESC, child.name, child.item_id LIMIT $limit
+"""
+
+COUNT_ITEMS = "SELECT count(*) FROM versions WHERE is_shown AND NOT is_folder"
+
+FIND_FOLDERS = """
+CREATE TEMP TABLE IF NOT EXISTS folders AS
+WITH RECURSIVE
+shown_folders AS (SELECT id, item_id, parent_id FROM versions WHERE is_shown AND is_folder),
+levels(item_id, depth) AS (
+    SELECT item_id, 0 FROM shown_folders WHERE parent_id NOT IN (SELECT item_id FROM shown_folders)
+    UNION
+    SELECT child.item_id, depth + 1 FROM shown_folders AS child JOIN levels ON child.parent_id = levels.item_id
+)
+SELECT id, item_id, parent_id, coalesce(depth, 1000000) AS depth FROM shown_folders LEFT JOIN levels USING (item_id)
+"""
+"""An item id is shown once, so that a folder has one parent and the levels are a forest: they end. Folders that are
+their own ancestors have no level and come last."""
+
+CHOOSE_BELOW = """
+CREATE OR REPLACE TEMP TABLE chosen AS
+WITH RECURSIVE below(item_id) AS (
+    SELECT item_id FROM folders WHERE list_contains($folders::VARCHAR[], item_id)
+    UNION
+    SELECT folders.item_id FROM folders JOIN below ON folders.parent_id = below.item_id
+)
+SELECT item_id FROM below
+"""
+
+EVERYTHING_AFTER = """
+SELECT id FROM versions WHERE is_shown AND NOT is_folder AND item_id > $after ORDER BY item_id LIMIT $limit
+"""
+
+CHOSEN_AFTER = """
+SELECT id FROM versions
+WHERE is_shown AND NOT is_folder AND item_id > $after
+  AND (parent_id IN (SELECT item_id FROM chosen) OR item_id IN (SELECT unnest($items::VARCHAR[])))
+ORDER BY item_id LIMIT $limit
+"""
+
+ALL_FOLDERS = "SELECT id FROM folders ORDER BY depth, id"
+
+CHOSEN_FOLDERS = """
+WITH RECURSIVE above(item_id) AS (
+    SELECT item_id FROM chosen
+    UNION
+    SELECT parent_id FROM versions WHERE is_shown AND item_id IN (SELECT unnest($items::VARCHAR[]))
+    UNION
+    SELECT folders.parent_id FROM folders JOIN above ON folders.item_id = above.item_id
+)
+SELECT id FROM folders WHERE item_id IN (SELECT item_id FROM above) ORDER BY depth, id
+"""

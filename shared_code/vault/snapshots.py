@@ -1,0 +1,113 @@
+"""Snapshots and progress records: small JSON blobs, written once, each with the SHA-256 of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from shared_code.errors import (
+    BlobNotFoundError,
+    IntegrityError,
+    SnapshotNotFoundError,
+    UnsupportedFormatError,
+)
+from shared_code.model.resource import check_resource_id
+from shared_code.model.snapshot import Progress, Snapshot
+from shared_code.vault.blob_names import (
+    parse_progress_name,
+    parse_snapshot_name,
+    progress_name,
+    progress_prefix,
+    snapshot_name,
+    snapshot_prefix,
+)
+from shared_code.vault.blob_store import BlobStore
+
+_DIGEST = "sha256"
+
+
+class SnapshotRecords:
+    """The commit records of one customer."""
+
+    def __init__(self, store: BlobStore, customer_id: str) -> None:
+        self._store = store
+        self._customer_id = customer_id
+
+    async def numbers(self, resource_id: str) -> tuple[int, ...]:
+        """Numbers of a resource's snapshots, oldest first; none for what was never backed up."""
+        prefix = snapshot_prefix(check_resource_id(resource_id))
+        try:
+            found = [parse_snapshot_name(info.name) async for info in self._store.list(prefix)]
+        except BlobNotFoundError:  # no container: nothing was ever backed up for this customer
+            return ()
+        return tuple(sorted(number for number in found if number is not None))
+
+    async def read(self, resource_id: str, seq: int) -> Snapshot:
+        """Raises SnapshotNotFoundError, IntegrityError, UnsupportedFormatError."""
+        name = snapshot_name(check_resource_id(resource_id), seq)
+        try:
+            data = await self._store.read(name)
+        except BlobNotFoundError as error:
+            raise SnapshotNotFoundError(
+                f"There is no snapshot {seq} of {resource_id}: list its snapshots to see which there are.",
+                resource_id=resource_id,
+                seq=seq,
+            ) from error
+        snapshot = Snapshot.from_json(_decode(name, data))
+        _check_place(name, self._customer_id == snapshot.customer_id)
+        _check_place(name, (resource_id, seq) == (snapshot.resource.id, snapshot.seq))
+        return snapshot
+
+    async def commit(self, snapshot: Snapshot) -> None:
+        """Raises BlobExistsError when that number is committed already."""
+        name = snapshot_name(snapshot.resource.id, snapshot.seq)
+        _check_place(name, self._customer_id == snapshot.customer_id)
+        await self._store.create(name, _encode(snapshot.to_json()))
+
+    async def latest_progress(self, resource_id: str, seq: int) -> Progress | None:
+        """The newest progress record towards snapshot ``seq``. Raises IntegrityError, UnsupportedFormatError."""
+        prefix = progress_prefix(check_resource_id(resource_id), seq)
+        found = [parse_progress_name(info.name) async for info in self._store.list(prefix)]
+        newest = max((entry for entry in found if entry is not None), default=None)
+        if newest is None:
+            return None
+        name = progress_name(resource_id, *newest)
+        progress = Progress.from_json(_decode(name, await self._store.read(name)))
+        _check_place(name, self._customer_id == progress.customer_id)
+        _check_place(name, (resource_id, *newest) == (progress.resource.id, progress.seq, progress.slice_number))
+        return progress
+
+    async def commit_progress(self, progress: Progress) -> None:
+        """Raises BlobExistsError when that slice is committed already."""
+        name = progress_name(progress.resource.id, progress.seq, progress.slice_number)
+        _check_place(name, self._customer_id == progress.customer_id)
+        await self._store.create(name, _encode(progress.to_json()))
+
+
+def _encode(record: dict[str, Any]) -> bytes:
+    body = _canonical(record)
+    return _canonical({**record, _DIGEST: hashlib.sha256(body).hexdigest()})
+
+
+def _decode(name: str, data: bytes) -> Mapping[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(data)
+        digest = record.pop(_DIGEST)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise IntegrityError(f"The record {name} is not readable.", name=name) from error
+    if hashlib.sha256(_canonical(record)).hexdigest() != digest:
+        raise IntegrityError(f"The record {name} is damaged: it does not hash to what it says.", name=name)
+    if not isinstance(record.get("format"), int):
+        raise UnsupportedFormatError(f"The record {name} names no format version.", name=name)
+    return record
+
+
+def _canonical(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, separators=(",", ":"), sort_keys=True).encode("ascii")
+
+
+def _check_place(name: str, is_right: bool) -> None:
+    if not is_right:
+        raise IntegrityError(f"The record {name} is of another customer, resource or number.", name=name)

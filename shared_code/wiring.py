@@ -1,0 +1,174 @@
+"""Composition root: Settings -> clients, vaults, use cases. The only place that knows every part.
+
+Nothing is made at import. ``application()`` makes the one Application of the process at its first use; its clients
+belong to the event loop of that use, which is the one that all async functions of a worker share.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import gettempdir
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.data.tables.aio import TableServiceClient
+from azure.identity.aio import DefaultAzureCredential
+from azure.storage.blob.aio import BlobServiceClient
+
+from shared_code.backup.budget import SliceBudget
+from shared_code.backup.copier import ResourceCopier
+from shared_code.backup.ports import Source
+from shared_code.backup.runs import CustomerRuns
+from shared_code.backup.schedule import NightlyWindow
+from shared_code.config import GraphCredential, Settings, load_settings
+from shared_code.errors import NotImmutableError
+from shared_code.graph.client import GraphClient
+from shared_code.graph.credentials import (
+    LocalTokenCredential,
+    certificate_credential,
+    federated_credential,
+    secret_credential,
+)
+from shared_code.graph.directory import TenantDirectory
+from shared_code.graph.drive_source import DriveSource
+from shared_code.graph.drive_target import DriveTarget
+from shared_code.graph.mailbox_source import MailboxSource
+from shared_code.graph.mailbox_target import MailboxTarget
+from shared_code.ledger.customers import CustomerLedger
+from shared_code.ledger.restores import TableRestoreJournal
+from shared_code.ledger.runs import RunLedger
+from shared_code.model.resource import Customer, ResourceKind
+from shared_code.restore.ports import Target
+from shared_code.restore.restores import Restores
+from shared_code.restore.results import SliceBudget as RestoreBudget
+from shared_code.vault.azure_blob import AzureBlobStore, blob_service
+from shared_code.vault.customer_vault import CustomerVault
+
+
+class Application:
+    """Everything that the triggers call."""
+
+    def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
+        self.settings = settings
+        self.now = now
+        self.window = NightlyWindow(settings.window_start_hour_utc, settings.window_hours)
+        self._azure = None if settings.storage_connection else DefaultAzureCredential()
+        tables = _table_service(settings, self._azure)
+        self._blobs = _blob_service(settings, self._azure)
+        self._graphs: dict[str, GraphClient] = {}
+        self.customers = CustomerLedger(tables)
+        self.run_ledger = RunLedger(tables)
+        self._restore_journal = TableRestoreJournal(tables)
+
+    def vault(self, customer: Customer) -> CustomerVault:
+        """The customer's vault."""
+        return CustomerVault(self._store(customer), customer.id, Path(gettempdir()))
+
+    def graph(self, customer: Customer) -> GraphClient:
+        """The one client for the customer's tenant."""
+        if customer.tenant_id not in self._graphs:
+            self._graphs[customer.tenant_id] = GraphClient(
+                self._graph_credential(customer.tenant_id),
+                now=self.now,
+                base_url=f"{self.settings.graph_url}/v1.0",
+                user_agent=self.settings.user_agent,
+            ).open()
+        return self._graphs[customer.tenant_id]
+
+    def runs(self, customer: Customer) -> CustomerRuns:
+        """The backup runs of a customer."""
+        return CustomerRuns(
+            customer,
+            runs=self.run_ledger,
+            directory=TenantDirectory(self.graph(customer)),
+            container=_Container(self._store(customer), self.settings.local_run),
+            copiers=lambda kind: self._copier(customer, kind),
+            now=self.now,
+        )
+
+    def restores(self, customer: Customer) -> Restores:
+        """The restores of a customer."""
+        graph = self.graph(customer)
+        targets: dict[ResourceKind, Target] = {
+            ResourceKind.MAILBOX: MailboxTarget(graph),
+            ResourceKind.DRIVE: DriveTarget(graph),
+        }
+        budget = RestoreBudget(
+            seconds=self.settings.slice_seconds, size_bytes=self.settings.slice_bytes, items=self.settings.slice_items
+        )
+        return Restores(self.vault(customer), targets, self._restore_journal, budget, self.now)
+
+    def _copier(self, customer: Customer, kind: ResourceKind) -> ResourceCopier:
+        settings = self.settings
+        graph = self.graph(customer)
+        sources: dict[ResourceKind, Source] = {
+            ResourceKind.MAILBOX: MailboxSource(graph),
+            ResourceKind.DRIVE: DriveSource(graph),
+        }
+        return ResourceCopier(
+            customer.id,
+            self.vault(customer),
+            sources[kind],
+            SliceBudget(settings.slice_bytes, settings.slice_seconds, settings.slice_items),
+            self.now,
+            time.monotonic,
+        )
+
+    def _store(self, customer: Customer) -> AzureBlobStore:
+        return AzureBlobStore(self._blobs, customer.container_name)
+
+    def _graph_credential(self, tenant_id: str) -> AsyncTokenCredential:
+        settings = self.settings
+        match settings.graph_credential:
+            case GraphCredential.LOCAL_SECRET:
+                token_url = f"{settings.graph_url}/{tenant_id}/oauth2/v2.0/token"
+                return LocalTokenCredential(
+                    token_url, settings.graph_client_id, settings.graph_client_secret, now=self.now
+                )
+            case GraphCredential.CLIENT_SECRET:
+                return secret_credential(tenant_id, settings.graph_client_id, settings.graph_client_secret)
+            case GraphCredential.CERTIFICATE:
+                certificate = Path(settings.graph_certificate_path).read_bytes()
+                return certificate_credential(tenant_id, settings.graph_client_id, certificate)
+            case GraphCredential.MANAGED_IDENTITY:
+                return federated_credential(tenant_id, settings.graph_client_id)
+
+
+class _Container:
+    """The customer's container, checked before anything is written to it."""
+
+    def __init__(self, store: AzureBlobStore, local_run: bool) -> None:
+        self._store = store
+        self._local_run = local_run
+
+    async def prepare(self) -> bool:
+        await self._store.create_container()
+        immutable = await self._store.is_immutable()
+        if not immutable and not self._local_run:
+            raise NotImmutableError(
+                "The customer's container has no version-level WORM, so backups could be deleted. Create the storage "
+                "account with immutableStorageWithVersioning enabled; only local runs may write to such a store."
+            )
+        return immutable
+
+
+def _blob_service(settings: Settings, credential: AsyncTokenCredential | None) -> BlobServiceClient:
+    if credential is None:
+        return blob_service(connection_string=settings.storage_connection)
+    return blob_service(account_url=settings.storage_account_url, credential=credential)
+
+
+def _table_service(settings: Settings, credential: AsyncTokenCredential | None) -> TableServiceClient:
+    if credential is None:
+        return TableServiceClient.from_connection_string(settings.storage_connection)
+    return TableServiceClient(settings.table_account_url, credential=credential)
+
+
+@cache
+def application() -> Application:
+    """The process's Application, made of its environment. Raises ConfigError that names every problem."""
+    return Application(load_settings(os.environ), lambda: datetime.now(UTC))

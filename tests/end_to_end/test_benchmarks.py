@@ -1,0 +1,115 @@
+"""The benchmarks run and print every figure. How fast anything is depends on the machine and is not asked here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import figures, measured, subjects
+from benchmarks.figures import Bound, Figure, Target
+from shared_code.graph import drive_fetch, mailbox_fetch
+
+PROJECT = Path(__file__).resolve().parents[2]
+EXPECTED = {
+    "files": {"files/s", "MB/s", "CPU s per 1,000", "CPU s per GB", "peak memory, MB"},
+    "unchanged": {"second run / first run", "second run, s", "requests per unchanged drive"},
+    "big-file": {"MB/s", "CPU s per GB", "peak memory, MB"},
+    "mail": {
+        "messages/s",
+        "CPU s per 1,000 (ms per message)",
+        "MB/s",
+        "CPU s per GB",
+        "peak memory, MB",
+        "requests per unchanged mailbox",
+    },
+    "memory": {"peak memory with a file of 0.012 GB, MB", "peak memory with 60 messages, MB"},
+}
+WITH_TARGETS = {
+    ("files", "files/s"),
+    ("unchanged", "second run / first run"),
+    ("big-file", "MB/s"),
+    ("mail", "CPU s per 1,000 (ms per message)"),
+    *(("memory", name) for name in EXPECTED["memory"]),
+}
+
+
+@pytest.mark.slow
+def test_a_quick_run_prints_every_figure(tmp_path: Path) -> None:
+    page = tmp_path / "figures.md"
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "--markdown", str(page)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    heading, _, *lines = [
+        [cell.strip() for cell in line.strip("| \n").split(" | ")] for line in page.read_text().splitlines()
+    ]
+    rows = [dict(zip(heading, [cell.strip("| ") for cell in line], strict=False)) for line in lines]
+    shown: dict[str, set[str]] = {}
+    for row in rows:
+        shown.setdefault(row["case"], set()).add(row["figure"])
+        assert float(row["product"]) >= 0
+        if row["case"] != "memory":
+            assert float(row["copier"]) >= 0
+        assert row["figure"] in done.stdout
+    assert shown == EXPECTED
+    assert {(row["case"], row["figure"]) for row in rows if row.get("target")} == WITH_TARGETS
+    by_name = {(row["case"], row["figure"]): row for row in rows}
+    assert float(by_name["unchanged", "requests per unchanged drive"]["product"]) == 1
+    assert float(by_name["mail", "requests per unchanged mailbox"]["product"]) <= 3
+
+
+@pytest.mark.parametrize("case", ["nothing", "file"])
+def test_an_unknown_case_is_named(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from benchmarks.__main__ import main
+
+    with pytest.raises(SystemExit) as ended:
+        main([case])
+    assert ended.value.code == 2
+    assert f"no case {case}" in capsys.readouterr().err
+
+
+def test_the_copier_has_as_much_under_way_as_the_product() -> None:
+    assert drive_fetch._FILES_AT_ONCE == subjects.FILES_AT_ONCE
+    # Of each group one request exports and one reads MIME.
+    assert 2 * mailbox_fetch._GROUPS_AT_ONCE == subjects.MESSAGES_AT_ONCE
+
+
+def test_targets_are_judged_by_value_or_by_ratio() -> None:
+    at_least = Target(Bound.RATIO_AT_LEAST, 4)
+    assert Figure("files", "files/s", 400, 100, at_least).reached
+    assert not Figure("files", "files/s", 399, 100, at_least).reached
+    assert not Figure("files", "files/s", 400, None, at_least).reached
+    below = Target(Bound.VALUE_BELOW, 2, "ms")
+    assert Figure("mail", "CPU", 1.99, 9, below).reached
+    assert not Figure("mail", "CPU", 2, 1, below).reached
+    assert Figure("mail", "CPU", 2, 1).reached is None
+    missed = [Figure("mail", "CPU", 2, 1, below)]
+    assert figures.markdown(missed, judged=True).splitlines()[-1] == "| mail | CPU | 2 | 1 | 2 | under 2 ms | NO |"
+    assert "not judged" in figures.markdown(missed, judged=False)
+
+
+def test_requests_for_a_resource_are_told_from_those_for_the_directory() -> None:
+    def entry(operation: str, batch: bool = False) -> dict[str, object]:
+        return {"operation": operation, "batch": batch}
+
+    log = [
+        entry("token"),
+        entry("users.list"),
+        entry("users.drive", batch=True),
+        entry("users.mailboxSettings", batch=True),
+        entry("batch"),
+        entry("mailbox.folders.delta"),
+        entry("mailbox.items.delta", batch=True),
+        entry("mailbox.items.delta", batch=True),
+        entry("batch"),
+        entry("drive.delta"),
+    ]
+    assert measured.resource_requests(log) == 3

@@ -1,0 +1,36 @@
+"""The run ledger in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared_code.model.run import Run, RunTask
+
+
+@dataclass
+class MemoryRuns:
+    saved: dict[tuple[str, str], Run] = field(default_factory=dict)
+    tasks_by_run: dict[str, dict[int, RunTask]] = field(default_factory=dict)
+
+    async def save(self, run: Run) -> None:
+        self.saved[(run.customer_id, run.id)] = run
+
+    async def get(self, customer_id: str, run_id: str) -> Run | None:
+        return self.saved.get((customer_id, run_id))
+
+    async def newest(self, customer_id: str, limit: int) -> list[Run]:
+        ids = sorted((key for key in self.saved if key[0] == customer_id), reverse=True)
+        return [self.saved[key] for key in ids[:limit]]
+
+    async def add_tasks(self, run_id: str, tasks: Sequence[RunTask]) -> None:
+        self.tasks_by_run.setdefault(run_id, {}).update({task.number: task for task in tasks})
+
+    async def save_task(self, customer_id: str, run_id: str, task: RunTask) -> None:
+        self.tasks_by_run[run_id][task.number] = task
+
+    async def task(self, run_id: str, number: int) -> RunTask | None:
+        return self.tasks_by_run.get(run_id, {}).get(number)
+
+    async def tasks(self, run_id: str) -> list[RunTask]:
+        return [task for _, task in sorted(self.tasks_by_run.get(run_id, {}).items())]

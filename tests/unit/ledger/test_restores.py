@@ -1,0 +1,118 @@
+"""The journal of restores on Azure Tables, tried on the storage emulator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from azure.data.tables.aio import TableServiceClient
+
+from shared_code.ledger.restores import TableRestoreJournal
+from shared_code.model.restore import (
+    ConflictRule,
+    Restore,
+    RestoreCounts,
+    RestoreProblem,
+    RestoreRequest,
+    RestoreState,
+    Selection,
+    TargetKind,
+)
+from shared_code.model.write_back import JournalEntry, WriteState, Written
+from tests.fakes.restore_world import START
+
+
+@pytest.fixture
+async def journal(azurite: str) -> AsyncIterator[TableRestoreJournal]:
+    async with TableServiceClient.from_connection_string(azurite) as service:
+        yield TableRestoreJournal(service)
+
+
+def _restore(customer: str, **more: object) -> Restore:
+    request = RestoreRequest(
+        f"restore-{customer}-{uuid4().hex}",
+        customer,
+        "mailbox.user-1",
+        3,
+        Selection(item_ids=tuple(f"{n:04d}" + "AAMkAD-_=" * 16 for n in range(1000))),
+        TargetKind.FOLDER,
+        "Ünï 😀",
+        ConflictRule.KEEP_BOTH,
+    )
+    return replace(Restore(request, RestoreState.RUNNING, START), **more)  # type: ignore[arg-type]
+
+
+async def test_a_record_survives_whole_at_its_largest(journal: TableRestoreJournal) -> None:
+    customer = f"c{uuid4().hex[:10]}"
+    problems = tuple(RestoreProblem(f"item-{n}" + "x" * 140, "é" * 500) for n in range(20))
+    restore = _restore(customer, counts=RestoreCounts(planned=5, failed=2), problems=problems, error="\ud800 broken")
+    await journal.save(restore)
+    assert await journal.get(customer, restore.request.id) == restore
+    ended = replace(restore, state=RestoreState.PARTIAL, ended_at=START + timedelta(hours=1))
+    await journal.save(ended)
+    assert await journal.get(customer, restore.request.id) == ended
+
+
+async def test_a_customer_sees_only_its_own_newest_first(journal: TableRestoreJournal) -> None:
+    one, other = f"c{uuid4().hex[:10]}", f"c{uuid4().hex[:10]}"
+    mine = [_restore(one, started_at=START + timedelta(minutes=minute)) for minute in (5, 1, 9)]
+    theirs = _restore(other)
+    for restore in (*mine, theirs):
+        await journal.save(restore)
+    assert await journal.newest(one, 2) == (mine[2], mine[0])
+    assert await journal.newest(one, 10) == (mine[2], mine[0], mine[1])
+    assert await journal.get(one, theirs.request.id) is None
+    assert await journal.get(one, "nothing/../of that name") is None
+
+
+async def test_begin_tells_what_was_known_and_keeps_it(journal: TableRestoreJournal) -> None:
+    restore_id = f"restore-{uuid4().hex}"
+    # Exchange's ids differ by the case of a single letter.
+    assert await journal.begin(restore_id, ["AAMkA=", "AAMka=", "odd / id"]) == {}
+    written = Written("AAMkA=", WriteState.RESTORED, "target-1", 42)
+    await journal.done(restore_id, [written])
+    known = await journal.begin(restore_id, ["AAMkA=", "AAMka=", "new"])
+    assert known == {
+        "AAMkA=": JournalEntry(WriteState.RESTORED, "target-1", 42),
+        "AAMka=": JournalEntry(None),
+    }
+    assert await journal.entries(restore_id) == {
+        **known,
+        "odd / id": JournalEntry(None),
+        "new": JournalEntry(None),
+    }
+    assert await journal.begin(restore_id, []) == {}
+
+
+async def test_what_is_surely_new_is_noted_without_being_read(journal: TableRestoreJournal) -> None:
+    restore_id = f"restore-{uuid4().hex}"
+    assert await journal.begin(restore_id, ["a", "b"], surely_new=True) == {}
+    assert await journal.entries(restore_id) == {"a": JournalEntry(None), "b": JournalEntry(None)}
+
+
+async def test_more_than_one_batch_of_items(journal: TableRestoreJournal) -> None:
+    restore_id = f"restore-{uuid4().hex}"
+    item_ids = [f"item-{number:03d}" for number in range(250)]
+    await journal.begin(restore_id, item_ids)
+    outcomes = [Written(item_id, WriteState.FAILED, error="no") for item_id in item_ids]
+    await journal.done(restore_id, outcomes)
+    await journal.done(restore_id, outcomes)
+    entries = await journal.entries(restore_id)
+    assert len(entries) == 250
+    assert set(entries.values()) == {JournalEntry(WriteState.FAILED, error="no")}
+
+
+async def test_folders_are_apart_from_items(journal: TableRestoreJournal) -> None:
+    restore_id = f"restore-{uuid4().hex}"
+    await journal.folder_done(restore_id, Written("folder", WriteState.RESTORED, "t"))
+    await journal.folder_done(restore_id, Written("*top", WriteState.RESTORED, "top"))
+    await journal.folder_done(restore_id, Written("lost", WriteState.FAILED, error="refused"))
+    assert await journal.folders(restore_id) == {
+        "folder": JournalEntry(WriteState.RESTORED, "t"),
+        "*top": JournalEntry(WriteState.RESTORED, "top"),
+        "lost": JournalEntry(WriteState.FAILED, error="refused"),
+    }
+    assert await journal.entries(restore_id) == {}

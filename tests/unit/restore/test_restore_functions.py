@@ -1,0 +1,225 @@
+"""The HTTP surface of restores and their orchestrator, run on the local host against vault, journal and
+target in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import azure.durable_functions as df
+import pytest
+import pytest_asyncio
+
+from functions import restore as restore_functions
+from local.host import FunctionsHost
+from shared_code.errors import AccessDeniedError, CustomerNotFoundError, SourceUnavailableError
+from shared_code.model.resource import Customer, ResourceKind
+from shared_code.restore.restores import Restores
+from shared_code.restore.results import SliceBudget
+from tests.fakes.restore_world import MAILBOX, Catalog, Crashes, MemoryArchive, MemoryJournal, MemoryTarget, Ticking
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+app = df.DFApp()
+app.register_functions(restore_functions.bp)
+
+CUSTOMER = Customer("acme", "Acme", "11111111-2222-3333-4444-555555555555")
+EVERYTHING = {"resource": MAILBOX.id, "seq": 1, "selection": {"everything": True}}
+
+
+class _Customers:
+    async def get(self, customer_id: str) -> Customer:
+        if customer_id == "other":
+            return Customer("other", "Other", CUSTOMER.tenant_id)
+        if customer_id != CUSTOMER.id:
+            raise CustomerNotFoundError("There is no such customer.")
+        return CUSTOMER
+
+
+class _BreakingArchive(MemoryArchive):
+    """Raises what it is told to when a slice opens the catalog; the check of the request opens it first."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__({1: catalog})
+        self.trouble: list[Exception] = []
+
+    async def open_reader(self, segments: Any) -> Any:
+        if self.readers and self.trouble:
+            raise self.trouble.pop()
+        return await super().open_reader(segments)
+
+
+@dataclass
+class _World:
+    archive: _BreakingArchive
+    journal: MemoryJournal
+    target: MemoryTarget
+    http: aiohttp.ClientSession
+    customers: _Customers
+
+    def restores(self, customer: Customer) -> Restores:
+        archive = self.archive if customer is CUSTOMER else MemoryArchive({})
+        budget = SliceBudget(seconds=300, size_bytes=1 << 30, items=1)
+        return Restores(archive, {ResourceKind.MAILBOX: self.target}, self.journal, budget, Ticking())
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        async with self.http.get(f"/api/customers/{path}") as reply:
+            text = await reply.text()
+            assert text.isascii()
+            return reply.status, json.loads(text)
+
+    async def post(self, body: Any, customer: str = "acme") -> tuple[int, dict[str, Any]]:
+        data = body if isinstance(body, str) else json.dumps(body)
+        async with self.http.post(f"/api/customers/{customer}/restores", data=data) as reply:
+            return reply.status, await reply.json(content_type=None)
+
+    async def ended(self, status_url: str) -> dict[str, Any]:
+        for _ in range(600):
+            status, body = await self.get(status_url.removeprefix("/api/customers/"))
+            assert status == 200
+            if body["state"] != "running":
+                return dict(body)
+            await asyncio.sleep(0.05)
+        raise AssertionError("the restore does not end")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with FunctionsHost(app, timers=False) as host, aiohttp.ClientSession(host.url) as session:
+        yield session
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, http: aiohttp.ClientSession) -> _World:
+    catalog = Catalog()
+    catalog.folder("inbox", "In\u00e9box \U0001f600")
+    for number in range(7):
+        catalog.item(f"m{number}", b"%d" % number, "inbox")
+    monkeypatch.setattr("shared_code.restore.slice.BATCH_ITEMS", 1)
+    monkeypatch.setattr(restore_functions, "_FIRST_WAIT_MS", 1)
+    crashes = Crashes()
+    made = _World(_BreakingArchive(catalog), MemoryJournal(crashes), MemoryTarget(crashes), http, _Customers())
+    monkeypatch.setattr(restore_functions, "application", lambda: made)
+    return made
+
+
+async def test_from_looking_to_the_verdict(world: _World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore_functions, "SLICES_IN_HISTORY", 3)  # goes on as a new orchestration twice and more
+    status, listed = await world.get(f"acme/resources/{MAILBOX.id}/snapshots")
+    assert (status, [entry["seq"] for entry in listed["snapshots"]]) == (200, [1])
+    status, top = await world.get(f"acme/resources/{MAILBOX.id}/snapshots/1/items")
+    assert [(entry["id"], entry["is_folder"]) for entry in top["items"]] == [("inbox", True)]
+    assert top["items"][0]["name"] == "In\u00e9box \U0001f600"
+    status, page = await world.get(f"acme/resources/{MAILBOX.id}/snapshots/1/items?parent=inbox&limit=5")
+    assert (page["path"], len(page["items"])) == ([{"id": "inbox", "name": "In\u00e9box \U0001f600"}], 5)
+    token = page["next_token"]
+    status, rest = await world.get(f"acme/resources/{MAILBOX.id}/snapshots/1/items?parent=inbox&token={token}")
+    assert (len(rest["items"]), rest["next_token"]) == (2, "")
+
+    status, started = await world.post(EVERYTHING)
+    assert status == 202
+    assert started["restore_id"].startswith("restore-acme-")
+    ended = await world.ended(started["status_url"])
+    assert (ended["state"], ended["counts"]["restored"], ended["error"]) == ("complete", 7, "")
+    assert ended["request"]["selection"]["everything"] is True
+    assert sorted(data for _, _, data in world.target.contents) == [b"%d" % number for number in range(7)]
+    status, listed = await world.get("acme/restores")
+    assert [entry["restore_id"] for entry in listed["restores"]] == [started["restore_id"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"resource": None}, "JSON string"),
+        ({"resource": ...}, "'resource' is missing"),
+        ({"resource": "nonsense"}, "kind.source-id"),
+        ({"seq": ...}, "either 'seq'"),
+        ({"at": "2026-11-05T00:00:00Z"}, "either 'seq'"),
+        ({"seq": 0}, "whole number from 1"),
+        ({"seq": True}, "whole number"),
+        ({"seq": "1"}, "whole number"),
+        ({"seq": ..., "at": "yesterday"}, "time with a zone"),
+        ({"seq": ..., "at": "2026-11-05T00:00:00"}, "time with a zone"),
+        ({"selection": ...}, "'selection' is an object"),
+        ({"selection": []}, "JSON object"),
+        ({"selection": {"all": True}}, "'selection' is an object"),
+        ({"selection": {"everything": "yes"}}, "'selection' is an object"),
+        ({"selection": {"item_ids": "m1"}}, "'selection' is an object"),
+        ({"selection": {"item_ids": [1]}}, "array of at most 1000 strings"),
+        ({"selection": {"item_ids": ["x"] * 1001}}, "array of at most 1000 strings"),
+        ({"selection": {}}, "names nothing"),
+        ({"selection": {"everything": True, "item_ids": ["m1"]}}, "excludes"),
+        ({"selection": {"item_ids": ["no-such-item"]}}, "does not hold"),
+        ({"target": "elsewhere"}, "'target' is one of: original, folder"),
+        ({"target": "folder"}, "needs a 'folder_name'"),
+        ({"target": "folder", "folder_name": "../up"}, "no '/'"),
+        ({"folder_name": "x"}, "goes with target"),
+        ({"conflict": "overwrite"}, "'conflict' is one of: skip, keep_both, replace"),
+        ({"customer": "other"}, "Unknown member"),
+    ],
+)
+async def test_a_malformed_request_is_told_what_is_expected(world: _World, change: dict[str, Any], words: str) -> None:
+    body = {name: value for name, value in {**EVERYTHING, **change}.items() if value is not ...}
+    status, problem = await world.post(body)
+    assert (status, problem["status"]) == (400, 400)
+    assert words in problem["detail"]
+    assert world.journal.records == {}
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "null", '"text"', "[" * 100_000])
+async def test_a_body_that_is_none_is_a_bad_request(world: _World, body: str) -> None:
+    status, problem = await world.post(body)
+    assert status == 400
+    assert problem["title"] == "Bad request"
+
+
+async def test_what_is_not_there_or_somebody_elses_is_not_found(world: _World) -> None:
+    _, started = await world.post(EVERYTHING)
+    await world.ended(started["status_url"])
+    for path in (
+        "nobody/restores",
+        f"other/restores/{started['restore_id']}",
+        "acme/restores/restore-acme-0",
+        f"other/resources/{MAILBOX.id}/snapshots",
+        f"other/resources/{MAILBOX.id}/snapshots/1/items",
+        f"acme/resources/{MAILBOX.id}/snapshots/2/items",
+        "acme/resources/mailbox.unknown/snapshots",
+    ):
+        status, problem = await world.get(path)
+        assert (status, problem["status"]) == (404, 404), path
+    assert (await world.post(EVERYTHING, "other"))[0] == 404
+    assert (await world.post({**EVERYTHING, "seq": 2}))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "limit=x", "token=nonsense", "parent=m1", "parent=%00", "parent=%F0%9F%98%80"]
+)
+async def test_a_bad_page_is_a_bad_request(world: _World, query: str) -> None:
+    status, problem = await world.get(f"acme/resources/{MAILBOX.id}/snapshots/1/items?{query}")
+    assert status == 400, problem
+
+
+async def test_passing_trouble_is_tried_again(world: _World) -> None:
+    world.archive.trouble = [SourceUnavailableError("passing")] * 2
+    _, started = await world.post(EVERYTHING)
+    ended = await world.ended(started["status_url"])
+    assert (ended["state"], ended["counts"]["restored"]) == ("complete", 7)
+
+
+async def test_trouble_that_stays_is_recorded_with_its_cause(world: _World) -> None:
+    world.archive.trouble = [SourceUnavailableError("Graph is out of reach.")] * 50
+    _, started = await world.post(EVERYTHING)
+    ended = await world.ended(started["status_url"])
+    assert ended["state"] == "failed"
+    assert "Graph is out of reach." in ended["error"]
+
+
+async def test_what_no_further_try_can_cure_ends_it_at_once(world: _World) -> None:
+    world.archive.trouble = [AccessDeniedError("Grant MailboxItem.ImportExport.All.")]
+    _, started = await world.post(EVERYTHING)
+    ended = await world.ended(started["status_url"])
+    assert (ended["state"], ended["error"]) == ("failed", "Grant MailboxItem.ImportExport.All.")
