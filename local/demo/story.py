@@ -50,6 +50,7 @@ def tell(options: Options) -> int:
             "GRAPH_CREDENTIAL": "local_secret",
             "GRAPH_CLIENT_ID": "backup-app",
             "GRAPH_CLIENT_SECRET": secret,
+            "TMPDIR": str(stack.logs),  # so that even a host that was killed leaves nothing behind
         }
 
     narrator.chapter("1  Starting the service")

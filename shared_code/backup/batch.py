@@ -17,7 +17,7 @@ from shared_code.model.outcome import ItemSkip, SkipCause
 from shared_code.model.snapshot import FeedState, PartialFile, PendingChange
 from shared_code.model.versions import PreviousVersions
 
-_BATCH_ITEMS = 200
+BATCH_ITEMS = 500
 _BATCH_BYTES = 32 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class BatchCopier:
         keys: set[tuple[str, str]] = set()
         total_bytes = 0
         pending = self._state.pending
-        while pending and len(batch) < _BATCH_ITEMS:
+        while pending and len(batch) < BATCH_ITEMS:
             entry = pending[0]
             key = (entry.feed, entry.change.item_id)
             size_bytes = entry.change.size_bytes

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from shared_code.backup.batch import BatchCopier, bury
+from shared_code.backup.batch import BATCH_ITEMS, BatchCopier, bury
 from shared_code.backup.budget import Meter, SliceBudget
+from shared_code.backup.pages_ahead import PagesAhead
 from shared_code.backup.ports import SliceWriter, Source, Vault
 from shared_code.backup.state import SliceState
 from shared_code.errors import BlobExistsError
 from shared_code.model.item import ItemVersion
 from shared_code.model.resource import Resource
 from shared_code.model.run import ResourceOutcome, RunState
-from shared_code.model.snapshot import PendingChange, SegmentRef, Snapshot, SnapshotState
+from shared_code.model.snapshot import SegmentRef, Snapshot, SnapshotState
 
-# Feeds read at once: what one Graph $batch takes
-# (learn.microsoft.com/graph/json-batching, 20 requests, checked 2026-11-24).
-_FEEDS_AT_ONCE = 20
 _log = logging.getLogger(__name__)
 
 
@@ -90,34 +88,24 @@ class ResourceCopier:
         """Work until the budget is spent (False) or all is copied (True); the slice's segment is written."""
         meter = Meter(self._budget, self._monotonic)
         batches = BatchCopier(self._vault, self._source, state, writer, meter)
+        pages = PagesAhead(self._source, state)
         expired: list[str] = []
         try:
             while not meter.spent and not expired:
                 if state.partial or state.pending:
+                    if len(state.pending) <= BATCH_ITEMS:
+                        pages.begin()
                     await batches.copy_next()
-                elif state.unfinished():
-                    expired = await self._poll(state)
+                elif pages.begin():
+                    expired = await pages.take()
                 else:
                     break
         finally:
+            await pages.aclose()
             await batches.aclose()
         self._add_segment(state, await writer.close(state.segment_kind))
         state.relist(expired)
         return not (state.partial or state.pending or state.unfinished())
-
-    async def _poll(self, state: SliceState) -> list[str]:
-        """Read a page of each of the next feeds; returns those whose cursor has expired."""
-        cursors = dict(list(state.unfinished().items())[:_FEEDS_AT_ONCE])
-        pages = await self._source.poll(state.resource, cursors)
-        expired: list[str] = []
-        for feed in cursors:
-            page = pages[feed]
-            if page.expired:
-                expired.append(feed)
-                continue
-            state.pending.extend(PendingChange(feed, change) for change in page.changes)
-            state.feeds[feed] = replace(state.feeds[feed], cursor=page.cursor, finished=page.finished)
-        return expired
 
     async def _commit_progress(self, state: SliceState) -> SliceResult:
         try:

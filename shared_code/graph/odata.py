@@ -48,10 +48,8 @@ def time_of(value: object) -> datetime | None:
 
 
 def text_of(value: object) -> str:
-    """A text that UTF-8 can hold; "" for everything else. JSON may carry lone surrogates."""
-    if not isinstance(value, str):
-        return ""
-    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    """A text, exactly as it came (JSON may carry lone surrogates); "" for everything else."""
+    return value if isinstance(value, str) else ""
 
 
 def size_of(value: object) -> int:

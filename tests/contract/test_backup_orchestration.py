@@ -44,7 +44,7 @@ class Service:
     office: Office
     run_ledger: MemoryRuns = field(default_factory=MemoryRuns)
     customers: Customers = field(default_factory=Customers)
-    window: NightlyWindow = NightlyWindow(20, 4)
+    window: NightlyWindow = field(default_factory=lambda: NightlyWindow(20, 4))
     settings: Any = field(default_factory=lambda: SimpleNamespace(resources_in_flight=8))
     clock: datetime = NOW
 

@@ -15,7 +15,7 @@ import httpx
 from local.services import Stack
 from local.tenant.control_client import TenantControl
 
-SECRET = "simulator-only"  # noqa: S105 - opens nothing but a simulated tenant
+SECRET = "simulator-only"  # opens nothing but a simulated tenant
 DEADLINE_S = 120.0
 
 

@@ -24,6 +24,7 @@ from tests.fakes.scripted_source import ROOT_FEED, ScriptedSource, content_hash_
 RESOURCE = Resource(ResourceKind.DRIVE, "d1", "A drive")
 NOW = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
 SMALL = SliceBudget(items=2)
+WHOLE = SliceBudget()
 
 
 class Bench:
@@ -35,10 +36,10 @@ class Bench:
         self.vault = CustomerVault(self.store, "acme", temp_dir)
         self.slices = 0
 
-    def copier(self, budget: SliceBudget = SliceBudget()) -> ResourceCopier:
+    def copier(self, budget: SliceBudget = WHOLE) -> ResourceCopier:
         return ResourceCopier("acme", self.vault, self.source, budget, lambda: NOW, lambda: 0.0)
 
-    async def run(self, run_id: str, budget: SliceBudget = SliceBudget()) -> ResourceOutcome:
+    async def run(self, run_id: str, budget: SliceBudget = WHOLE) -> ResourceOutcome:
         for _ in range(500):
             self.slices += 1
             result = await self.copier(budget).run_slice(RESOURCE, run_id)

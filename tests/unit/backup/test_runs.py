@@ -106,7 +106,7 @@ async def test_passing_trouble_is_tried_again_and_lasting_trouble_given_up() -> 
 
 async def test_progress_forgives_earlier_trouble() -> None:
     trouble: list[object] = [ThrottledError("slow down")]
-    office = Office([resource(0)], {"drive.d0": (trouble + ["more"]) * 5})
+    office = Office([resource(0)], {"drive.d0": [*trouble, "more"] * 5})
     runs, _ = make(office)
     assert (await do(runs))[-1] is Step.DONE
     assert (await runs.close("r1")).state is RunState.COMPLETE
