@@ -40,7 +40,7 @@ def judge(narrator: Narrator, finished: Sequence[FinishedRestore], today: Truth,
     untouched = sum(len(records) for records in today.records.values()) - len(touched)
     for sentence in touched[:_MOST_SHOWN]:
         narrator.say(f"Touched, though nobody asked for it: {sentence}", "bold red")
-    narrator.say(f"Nothing else was touched: {counted(untouched, 'record')} as people left them, {len(touched)} not.")
+    narrator.say(f"Everything else: {counted(untouched, 'record')} as people left them, {len(touched)} touched.")
     if leftovers:
         narrator.say(
             f"Beside the restored files lie {counted(leftovers, 'file')} of the attack (the note and {RANSOM_ENDING} "

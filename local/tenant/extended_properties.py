@@ -12,6 +12,9 @@ _EXPAND = re.compile(r"^singleValueExtendedProperties\s*\(\s*\$filter\s*=\s*(.+)
 _ID = re.compile(r"id\s+eq\s+'((?:[^']|'')*)'")
 _READ_FLAG = "Integer 0x0E07"
 _MESSAGE_CLASS = "String 0x001A"
+_SUBJECT = "String 0x0037"
+_DISPLAY_NAME = "String 0x3001"
+_START = "SystemTime {00062002-0000-0000-C000-000000000046} Id 0x820D"
 
 
 def expanded_properties(call: Call, item: MailItem) -> Json:
@@ -34,4 +37,25 @@ def _value(item: MailItem, name: str) -> str | None:
             return value
     if folded == _READ_FLAG.casefold() and "isRead" in item.properties:
         return "1" if item.properties["isRead"] else "0"
-    return item.item_class if folded == _MESSAGE_CLASS.casefold() else None
+    if folded == _MESSAGE_CLASS.casefold():
+        return item.item_class
+    if folded == _START.casefold():
+        return _utc(item.properties.get("start"))
+    if folded in (_SUBJECT.casefold(), _DISPLAY_NAME.casefold()):
+        return _named(item, "displayName" if folded == _DISPLAY_NAME.casefold() else "subject")
+    return None
+
+
+def _named(item: MailItem, first: str) -> str | None:
+    """Exchange keeps a contact's name as its subject too, and a task's title."""
+    for key in (first, "displayName", "subject", "title"):
+        if isinstance(value := item.properties.get(key), str):
+            return value
+    return None
+
+
+def _utc(start: object) -> str | None:
+    """The beginning of an event; only those in UTC are told, for the named zones of Outlook need a table."""
+    if isinstance(start, dict) and start.get("timeZone") == "UTC" and start.get("dateTime"):
+        return f"{str(start['dateTime'])[:19]}Z"
+    return None

@@ -5,6 +5,7 @@ retries it shares; the token never comes here.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from urllib.parse import urljoin
 
 import aiohttp
@@ -18,6 +19,7 @@ from shared_code.graph.retries import Retries, trouble_of
 from shared_code.graph.retry import Attempt, Retry, Trouble, retry_after_s
 
 _MAX_REDIRECTS = 3
+_STREAM_FROM_BYTES = 1 << 20
 
 
 class Transfers:
@@ -69,7 +71,7 @@ class Transfers:
             number += 1
             try:
                 async with self._session.request(
-                    method, target, headers=headers, data=data, allow_redirects=False
+                    method, target, headers=headers, data=_body(data), allow_redirects=False
                 ) as response:
                     answer = Answer(response.status, _lower(response.headers), await response.read())
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -111,3 +113,8 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 def _begins_at(response: aiohttp.ClientResponse, offset: int) -> bool:
     announced = response.headers.get("Content-Range", "")
     return response.status == 200 or not announced or announced.startswith(f"bytes {offset}-")
+
+
+def _body(data: bytes | None) -> bytes | BytesIO | None:
+    """Large bodies go out as streams: as one piece of bytes they would hold up the event loop."""
+    return BytesIO(data) if data is not None and len(data) >= _STREAM_FROM_BYTES else data

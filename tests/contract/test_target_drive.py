@@ -27,7 +27,6 @@ from tests.fakes.simulated_tenant import SimulatedTenant, simulated_tenants
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 # aiohttp would rather have a file than bytes; the bytes of one fragment are held anyway.
-pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")
 CREATED, MODIFIED = "2019-02-03T04:05:06Z", "2021-07-08T09:10:11Z"
 LARGE = 2 * FRAGMENT_BYTES + 12_345
 EMOJI = "😀" * 120 + ".txt"
