@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from local.services import Stack
 
-# The tenant simulator's app registration for the service; a tenant that is to be backed up needs this app.
-APP_CLIENT_ID = "00000000-0000-4000-8000-00000000ba11"
+# The app that every simulated tenant comes with, and the secret to create a tenant with so that the service can
+# read it. It opens nothing else.
+APP_CLIENT_ID = "backup-app"
 APP_CLIENT_SECRET = "local-only"
 
 

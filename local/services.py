@@ -124,7 +124,9 @@ class Stack:
             raise ServiceError("The functions host is running already.")
         settings = self._host_env(self) if callable(self._host_env) else self._host_env
         storage = {"AzureWebJobsStorage": self._azurite.connection_string} if self._azurite else {}
-        environment = {**os.environ, **storage, **settings, **(env or {})}
+        # Temporary files lie beside the logs, so that even a host that was killed leaves nothing behind.
+        temporary = {"TMPDIR": str(self._logs)}
+        environment = {**os.environ, **temporary, **storage, **settings, **(env or {})}
         command = [
             sys.executable,
             "-m",

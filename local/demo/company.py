@@ -1,6 +1,5 @@
 """The invented customer and its people."""
 
-import secrets
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,11 +49,6 @@ class Company:
     def person(self, number: int) -> Member:
         """One of the staff; in a small company people have several parts in the story."""
         return self.staff[number % len(self.staff)]
-
-
-def new_secret() -> str:
-    """A secret for the app in the simulated tenant."""
-    return secrets.token_urlsafe(24)
 
 
 def found_company(control: TenantControl, users: int, secret: str, now: datetime) -> Company:

@@ -1,12 +1,11 @@
 """The story from the empty tenant to the verdict, in the order in which it is told."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from local.demo.bring_back import FinishedRestore, choose, restore, show_restores
-from local.demo.company import CUSTOMER_ID, CUSTOMER_NAME, Company, found_company, new_secret, yesterday
+from local.demo.company import CUSTOMER_ID, CUSTOMER_NAME, Company, found_company, yesterday
 from local.demo.farewell import serve, sum_up
 from local.demo.figures import counted, size_text
 from local.demo.fill_drive import ATTACKED_FOLDER, FILM, fill_drive
@@ -27,6 +26,7 @@ from local.demo.working_day import (
     encrypt_folder,
     people_work,
 )
+from local.product_settings import APP_CLIENT_SECRET, product_settings
 from local.services import Stack
 from local.tenant.control_client import TenantControl
 
@@ -40,24 +40,11 @@ def tell(options: Options) -> int:
     """
     narrator = Narrator()
     started = time.monotonic()
-    secret = new_secret()
-
-    def settings(stack: Stack) -> Mapping[str, str]:
-        return {
-            "BACKUP_STORAGE_CONNECTION": stack.blob_connection_string,
-            "BACKUP_LOCAL_RUN": "true",
-            "GRAPH_URL": stack.tenant_url,
-            "GRAPH_CREDENTIAL": "local_secret",
-            "GRAPH_CLIENT_ID": "backup-app",
-            "GRAPH_CLIENT_SECRET": secret,
-            "TMPDIR": str(stack.logs),  # so that even a host that was killed leaves nothing behind
-        }
-
     narrator.chapter("1  Starting the service")
-    with Stack(host_env=settings) as stack, TenantControl(stack.tenant_url) as control:
+    with Stack(host_env=product_settings) as stack, TenantControl(stack.tenant_url) as control:
         scene = _Scene(options, narrator, stack, control, ServiceApi(stack.host_url, CUSTOMER_ID, stack.raise_if_dead))
         scene.introduce()
-        company = scene.make_company(secret)
+        company = scene.make_company(APP_CLIENT_SECRET)
         before = read_truth(control, company)
         first = scene.first_night(company)
         deleted = scene.bad_day(company)

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.product_settings import product_settings
 from local.services import Stack
-from tests.end_to_end.service import Customer, Service, host_environment
+from tests.end_to_end.service import Customer, Service
 
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
-    with Stack(host_env=host_environment) as stack:
+    with Stack(host_env=product_settings) as stack:
         service = Service(stack)
         yield service
         service.close()

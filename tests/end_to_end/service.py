@@ -12,23 +12,11 @@ from typing import Any
 
 import httpx
 
+from local.product_settings import APP_CLIENT_SECRET
 from local.services import Stack
 from local.tenant.control_client import TenantControl
 
-SECRET = "simulator-only"  # opens nothing but a simulated tenant
 DEADLINE_S = 120.0
-
-
-def host_environment(stack: Stack) -> Mapping[str, str]:
-    """Settings of a local host that backs simulated tenants up into the emulator."""
-    return {
-        "BACKUP_STORAGE_CONNECTION": stack.blob_connection_string,
-        "BACKUP_LOCAL_RUN": "true",
-        "GRAPH_URL": stack.tenant_url,
-        "GRAPH_CREDENTIAL": "local_secret",
-        "GRAPH_CLIENT_ID": "backup-app",
-        "GRAPH_CLIENT_SECRET": SECRET,
-    }
 
 
 @dataclass
@@ -49,7 +37,7 @@ class Service:
 
     def onboard(self, **tenant: Any) -> Customer:
         """A new customer with a new, empty tenant."""
-        tenant_id = str(self.control.create_tenant(secret=SECRET, **tenant)["id"])
+        tenant_id = str(self.control.create_tenant(secret=APP_CLIENT_SECRET, **tenant)["id"])
         customer = Customer(self, f"c{uuid.uuid4().hex[:12]}", tenant_id)
         answer = self.call("PUT", f"/api/customers/{customer.id}", {"display_name": "Test", "tenant_id": tenant_id})
         assert answer.status_code == 201, answer.text

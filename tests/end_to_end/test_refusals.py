@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.service import SECRET, Customer, Service
+from local.product_settings import APP_CLIENT_ID, APP_CLIENT_SECRET
+from tests.end_to_end.service import Customer, Service
 
 UNKNOWN = "/api/customers/nobody-here"
 
@@ -156,7 +157,7 @@ def test_a_missing_permission_is_named_in_the_run(service: Service) -> None:
     customer.edit("generate_items", user, count=2)
     customer.edit("put_file", user, path="kept.txt", data=b"kept")
     roles = ["User.Read.All", "Organization.Read.All", "Files.ReadWrite.All", "MailboxSettings.Read"]
-    customer.control.add_app(customer.tenant_id, "backup-app", SECRET, roles)
+    customer.control.add_app(customer.tenant_id, APP_CLIENT_ID, APP_CLIENT_SECRET, roles)
     run = customer.run(expect="partial")
     resources = {entry["kind"]: entry for entry in run["resources"]}
     assert resources["drive"]["state"] == "complete", "one missing permission must not stop the rest"

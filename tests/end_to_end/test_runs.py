@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 
+from local.product_settings import product_settings
 from local.services import Stack
-from tests.end_to_end.service import DEADLINE_S, Customer, Service, host_environment
+from tests.end_to_end.service import DEADLINE_S, Customer, Service
 
 CONTENT = ("drive.download", "drive.content", "mailbox.export", "message.mime")
 
@@ -74,7 +75,7 @@ def test_an_expired_cursor_costs_a_listing_and_no_content(customer: Customer) ->
 def fragile() -> Iterator[Service]:
     """A stack of its own whose slices are tiny and whose host can be killed."""
     slices = {"BACKUP_SLICE_ITEMS": "8", "BACKUP_SLICE_MIB": "4", "BACKUP_RESOURCES_IN_FLIGHT": "2"}
-    with Stack(host_env=lambda stack: {**host_environment(stack), **slices}) as stack:
+    with Stack(host_env=lambda stack: {**product_settings(stack), **slices}) as stack:
         service = Service(stack)
         yield service
         service.close()

@@ -43,9 +43,12 @@ class World:
         """One slice of rows; the segment."""
         self._slices += 1
         writer = self.vault.open_slice(DRIVE, seq, self._slices)
-        for feed, change, forms in rows:
-            await writer.add(feed, change, forms)
-        segment = await writer.close(kind)
+        try:
+            for feed, change, forms in rows:
+                await writer.add(feed, change, forms)
+            segment = await writer.close(kind)
+        finally:
+            await writer.abort()
         assert segment is not None
         return segment
 

@@ -98,7 +98,7 @@ def test_a_pack_is_full_at_its_target_or_when_its_footer_grows_too_long() -> Non
     assert many.is_full
 
 
-@pytest.mark.parametrize("chunk", [SAMPLES[1][:200], SAMPLES[2]])
+@pytest.mark.parametrize("chunk", [SAMPLES[1][:200], SAMPLES[2]], ids=["text", "noise"])
 async def test_every_flipped_bit_in_a_frame_is_found(chunk: bytes) -> None:
     pack, entries = build([chunk])
     entry = entries[0]

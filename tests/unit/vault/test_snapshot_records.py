@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from shared_code.errors import BlobExistsError, IntegrityError, SnapshotNotFoundError, UnsupportedFormatError
+from shared_code.model.item import Change, ChunkRef, ItemKind
+from shared_code.model.outcome import Counts, ItemFailure, ItemSkip, SkipCause
+from shared_code.model.resource import InvalidIdError, Resource, ResourceKind
+from shared_code.model.snapshot import (
+    FeedState,
+    PartialFile,
+    PendingChange,
+    Progress,
+    SegmentKind,
+    SegmentRef,
+    Snapshot,
+)
+from shared_code.vault import snapshots
+from shared_code.vault.customer_vault import CustomerVault
+from tests.unit.vault.conftest import DRIVE, NOW, World
+
+CHANGE = Change("i", ItemKind.FILE, name="a\ud800\x00'\"", time=NOW, properties={"k": [1, None, "😀"]})
+SEGMENT = SegmentRef("drive.d1/catalog/x.parquet", "v1", SegmentKind.BASE, 3, 99, "0" * 64)
+SNAPSHOT = Snapshot(
+    customer_id="acme",
+    resource=DRIVE,
+    seq=1,
+    run_id="r1",
+    started_at=NOW,
+    committed_at=NOW,
+    segments=(SEGMENT,),
+    cursors={"root": "https://graph/delta?token=a'b"},
+    counts=Counts(stored=3),
+    failures=(ItemFailure("root", CHANGE, "text", 2),),
+    skips=(ItemSkip("root", "s", "name", SkipCause.MALWARE),),
+)
+PROGRESS = Progress(
+    customer_id="acme",
+    resource=DRIVE,
+    seq=1,
+    slice_number=1,
+    run_id="r1",
+    started_at=NOW,
+    inherited=(),
+    segments=(SEGMENT,),
+    feeds={"root": FeedState("c")},
+    counts=Counts(stored=1),
+    pending=(PendingChange("root", CHANGE, 1),),
+    partial=PartialFile(PendingChange("root", CHANGE), 5, (ChunkRef("p", "v", 1, 2, 3, "0"),), "state"),
+    failures=(),
+    skips=(),
+)
+
+
+async def test_a_snapshot_comes_back_as_it_was_committed(world: World) -> None:
+    assert await world.vault.latest_snapshot(DRIVE) is None
+    for seq in (1, 2, 10, 3):
+        await world.vault.commit_snapshot(replace(SNAPSHOT, seq=seq))
+    assert await world.vault.snapshots(DRIVE.id) == (1, 2, 3, 10)
+    assert await world.vault.snapshot(DRIVE.id, 2) == replace(SNAPSHOT, seq=2)
+    assert await world.vault.latest_snapshot(DRIVE) == replace(SNAPSHOT, seq=10)
+
+
+async def test_a_number_is_committed_once(world: World) -> None:
+    await world.vault.commit_snapshot(SNAPSHOT)
+    with pytest.raises(BlobExistsError):
+        await world.vault.commit_snapshot(replace(SNAPSHOT, run_id="r2"))
+    assert await world.vault.latest_snapshot(DRIVE) == SNAPSHOT
+    await world.vault.commit_progress(PROGRESS)
+    with pytest.raises(BlobExistsError):
+        await world.vault.commit_progress(PROGRESS)
+
+
+async def test_the_newest_progress_towards_a_snapshot_is_found(world: World) -> None:
+    assert await world.vault.latest_progress(DRIVE, 1) is None
+    for seq, number in ((1, 1), (1, 2), (1, 10), (2, 1), (11, 99)):
+        await world.vault.commit_progress(replace(PROGRESS, seq=seq, slice_number=number))
+    assert await world.vault.latest_progress(DRIVE, 1) == replace(PROGRESS, seq=1, slice_number=10)
+    assert await world.vault.latest_progress(DRIVE, 2) == replace(PROGRESS, seq=2, slice_number=1)
+    assert await world.vault.latest_progress(DRIVE, 3) is None
+
+
+async def test_resources_do_not_see_each_other(world: World) -> None:
+    await world.vault.commit_snapshot(SNAPSHOT)
+    other = Resource(ResourceKind.DRIVE, "d", "A name that begins alike")
+    assert await world.vault.latest_snapshot(other) is None
+    assert await world.vault.snapshots(other.id) == ()
+    with pytest.raises(SnapshotNotFoundError):
+        await world.vault.snapshot(other.id, 1)
+
+
+@pytest.mark.parametrize("resource_id", ["../drive.d1", "drive.d1/snapshots", "", "drive.", "drive.a/../b", "x.y"])
+async def test_a_hostile_resource_id_reads_nothing(world: World, resource_id: str) -> None:
+    with pytest.raises(InvalidIdError):
+        await world.vault.snapshots(resource_id)
+    with pytest.raises(InvalidIdError):
+        await world.vault.snapshot(resource_id, 1)
+    assert not world.store.operations
+
+
+async def test_a_missing_snapshot_is_said_to_be_missing(world: World) -> None:
+    await world.vault.commit_snapshot(SNAPSHOT)
+    with pytest.raises(SnapshotNotFoundError, match="snapshot 2"):
+        await world.vault.snapshot(DRIVE.id, 2)
+
+
+async def test_strange_names_beside_the_records_are_passed_over(world: World) -> None:
+    await world.vault.commit_snapshot(SNAPSHOT)
+    await world.vault.commit_progress(PROGRESS)
+    for name in ("00000009.json.tmp", "9.json", "99999999x.json", "sub/00000009.json.x"):
+        await world.store.create(f"drive.d1/snapshots/{name}", b"{}")
+    await world.store.create("drive.d1/progress/00000001-x.json", b"{}")
+    assert await world.vault.snapshots(DRIVE.id) == (1,)
+    assert await world.vault.latest_progress(DRIVE, 1) == PROGRESS
+
+
+async def test_any_flipped_bit_in_a_record_is_found(world: World) -> None:
+    await world.vault.commit_snapshot(SNAPSHOT)
+    name = "drive.d1/snapshots/00000001.json"
+    data = await world.store.read(name)
+    for bit in range(len(data) * 8):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << (bit % 8)
+        world.store.overwrite(name, bytes(damaged))
+        try:
+            found = await world.vault.snapshot(DRIVE.id, 1)
+        except IntegrityError:
+            continue
+        assert found == SNAPSHOT, "some bits change the writing of an escape and not what it says"
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"3", b"{}", b"\xff", b"[" * 100_000])
+async def test_a_record_that_is_none_is_damage(world: World, data: bytes) -> None:
+    await world.store.create("drive.d1/snapshots/00000001.json", data)
+    with pytest.raises(IntegrityError):
+        await world.vault.latest_snapshot(DRIVE)
+
+
+async def test_a_record_of_a_later_format_is_named_so(world: World) -> None:
+    await world.store.create("drive.d1/snapshots/00000001.json", snapshots._encode({**SNAPSHOT.to_json(), "format": 2}))
+    with pytest.raises(UnsupportedFormatError):
+        await world.vault.latest_snapshot(DRIVE)
+    body = {key: value for key, value in SNAPSHOT.to_json().items() if key != "format"}
+    await world.store.create("drive.d1/snapshots/00000002.json", snapshots._encode(body))
+    with pytest.raises(UnsupportedFormatError):
+        await world.vault.latest_snapshot(DRIVE)
+
+
+async def test_a_record_in_the_wrong_place_is_refused(world: World) -> None:
+    await world.vault.commit_snapshot(SNAPSHOT)
+    data = await world.store.read("drive.d1/snapshots/00000001.json")
+    await world.store.create("drive.d1/snapshots/00000005.json", data)
+    with pytest.raises(IntegrityError):
+        await world.vault.latest_snapshot(DRIVE)
+    await world.store.create("drive.d2/snapshots/00000001.json", data)
+    with pytest.raises(IntegrityError):
+        await world.vault.snapshot("drive.d2", 1)
+    stranger = CustomerVault(world.store, "other", world.temp_dir)
+    with pytest.raises(IntegrityError):
+        await stranger.snapshot(DRIVE.id, 1)
+    with pytest.raises(IntegrityError):
+        await stranger.commit_snapshot(replace(SNAPSHOT, seq=7))
+    assert await world.vault.snapshots(DRIVE.id) == (1, 5)
+
+
+async def test_records_are_plain_json_that_other_tools_read(world: World) -> None:
+    await world.vault.commit_snapshot(SNAPSHOT)
+    data = await world.store.read("drive.d1/snapshots/00000001.json")
+    assert data.isascii()
+    assert json.loads(data)["segments"][0]["name"] == SEGMENT.name
