@@ -12,6 +12,7 @@ from shared_code.vault.catalog_rows import key_text
 from shared_code.vault.catalog_state import CatalogState, OpenCatalog
 
 _BURIED_AT_ONCE = 500
+_ASKED = ("key", "item", "bytes")
 
 
 class SegmentLookup:
@@ -20,7 +21,9 @@ class SegmentLookup:
     def __init__(self, catalog: OpenCatalog) -> None:
         self._catalog = catalog
 
-    async def previous(self, keys: Sequence[tuple[str, str]], content_hashes: Sequence[str]) -> PreviousVersions:
+    async def previous(
+        self, keys: Sequence[tuple[str, str]], content_hashes: Sequence[str]
+    ) -> PreviousVersions:
         """Newest versions for these (feed, item id) keys, newest living versions for the bare item ids in any feed,
         and one stored version for each of these content hashes. Raises VaultError."""
         if not keys and not any(content_hashes):
@@ -52,7 +55,9 @@ class SegmentLookup:
         await self._catalog.aclose()
 
 
-def _previous(state: CatalogState, keys: Sequence[tuple[str, str]], content_hashes: Sequence[str]) -> PreviousVersions:
+def _previous(
+    state: CatalogState, keys: Sequence[tuple[str, str]], content_hashes: Sequence[str]
+) -> PreviousVersions:
     wanted_keys = set(keys)
     wanted_items = {item_id for _, item_id in keys}
     wanted_hashes = {entry for entry in content_hashes if entry}
@@ -61,20 +66,18 @@ def _previous(state: CatalogState, keys: Sequence[tuple[str, str]], content_hash
         "items": [key_text(item_id) for _, item_id in keys],
         "hashes": [key_text(entry) for entry in wanted_hashes],
     }
-    ids = sorted(row[0] for row in state.rows(sql.PREVIOUS, parameters))
-    by_key: dict[tuple[str, str], ItemVersion] = {}
-    by_item: dict[str, ItemVersion] = {}
-    by_hash: dict[str, ItemVersion] = {}
-    for version in state.fetch(ids).values():
-        change = version.change
-        key = (version.feed, change.item_id)
-        if key in wanted_keys:
-            by_key[key] = version
-        if change.item_id in wanted_items and not change.deleted:
-            by_item[change.item_id] = version
-        if change.content_hash in wanted_hashes and version.representations:
-            by_hash[change.content_hash] = version
-    return PreviousVersions(by_key, by_item, by_hash)
+    rows = state.rows(sql.PREVIOUS, parameters)
+    versions = state.fetch(sorted({row_id for _, row_id in rows}))
+    answers = {asked: [versions[row_id] for kind, row_id in rows if kind == asked] for asked in _ASKED}
+    by_key = {(entry.feed, entry.change.item_id): entry for entry in answers["key"]}
+    by_item = {entry.change.item_id: entry for entry in answers["item"]}
+    by_hash = {entry.change.content_hash: entry for entry in answers["bytes"]}
+    # The lookup went by 64-bit hashes: what only collides with something asked for is left out.
+    return PreviousVersions(
+        by_key={key: by_key[key] for key in by_key.keys() & wanted_keys},
+        by_item={item_id: by_item[item_id] for item_id in by_item.keys() & wanted_items},
+        by_hash={entry: by_hash[entry] for entry in by_hash.keys() & wanted_hashes},
+    )
 
 
 def _buried_after(state: CatalogState, position: int) -> tuple[int, tuple[ItemVersion, ...]]:

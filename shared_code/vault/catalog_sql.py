@@ -67,13 +67,14 @@ INDEX_ROWS = "CREATE UNIQUE INDEX versions_by_id ON versions (id); DROP TABLE ne
 FETCH = "SELECT id, {columns} FROM versions WHERE id IN ({marks})".replace("{columns}", COLUMNS)
 
 PREVIOUS = """
-SELECT id FROM versions
+SELECT 'key' AS asked, id FROM versions
 WHERE is_newest AND key_hash IN (SELECT hash(f, i) FROM (SELECT unnest($feeds) AS f, unnest($items) AS i))
-UNION
-SELECT id FROM versions WHERE is_shown AND item_hash IN (SELECT hash(i) FROM (SELECT unnest($items) AS i))
-UNION
-SELECT max(id) FROM versions WHERE bytes_hash IN (SELECT hash(h) FROM (SELECT unnest($hashes) AS h))
-GROUP BY content_hash
+UNION ALL
+SELECT 'item' AS asked, id FROM versions
+WHERE is_shown AND item_hash IN (SELECT hash(i) FROM (SELECT unnest($items) AS i))
+UNION ALL
+SELECT 'bytes' AS asked, max(id) AS id FROM versions
+WHERE bytes_hash IN (SELECT hash(h) FROM (SELECT unnest($hashes) AS h)) GROUP BY content_hash
 """
 
 FIND_BURIED = """

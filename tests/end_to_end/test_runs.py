@@ -105,7 +105,7 @@ def test_a_killed_host_loses_and_doubles_nothing(fragile: Service, kills: tuple[
         snapshots = customer.get(f"/resources/{resource}/snapshots")["snapshots"]
         assert snapshots, f"no snapshot of the {kind}"
         restore = customer.restore(
-            resource, seq=snapshots[-1]["seq"], selection={"everything": True}, target="folder", folder_name="Back"
+            resource, seq=snapshots[0]["seq"], selection={"everything": True}, target="folder", folder_name="Back"
         )
         assert restore["counts"]["restored"] == expected
         assert _below(customer.oracle(user, kind), "Back") == _content(truth[kind])

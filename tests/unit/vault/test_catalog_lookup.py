@@ -46,7 +46,7 @@ async def stored(world: World, segments: list[list[ItemVersion]]) -> tuple[list[
             if version.change.deleted or version.change.kind.is_folder:
                 await writer.add_version(version)
             else:
-                await writer.add(version.feed, version.change, {Form.NATIVE: version.change.name.encode()})
+                await writer.add(version.feed, version.change, {Form.NATIVE: version.change.name.encode(errors="surrogatepass")})
         refs.append(await writer.close(SegmentKind.DELTA))
         written = [replace(version, seq=number + 1) for version in rows]
         rows_of.append([_with_forms(version) for version in written])
@@ -58,13 +58,15 @@ def _with_forms(version: ItemVersion) -> ItemVersion:
 
     if version.change.deleted or version.change.kind.is_folder:
         return version
-    size = len(version.change.name.encode())
+    size = len(version.change.name.encode(errors="surrogatepass"))
     return replace(version, representations=(Representation(Form.NATIVE, size, ()),))
 
 
 def plain(version: ItemVersion) -> ItemVersion:
     """Without where the chunks are, which the oracle does not know."""
-    return replace(version, representations=tuple(replace(entry, chunks=()) for entry in version.representations))
+    return replace(
+        version, representations=tuple(replace(entry, chunks=()) for entry in version.representations)
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -152,7 +154,9 @@ async def test_a_question_about_nothing_fetches_nothing(world: World) -> None:
 
 async def test_ids_are_values_and_never_sql(world: World) -> None:
     evil = "x'); DROP TABLE versions; --"
-    rows = [(evil, Change(evil, ItemKind.FILE, parent_id="", name=evil, content_hash=evil), {Form.NATIVE: b"x"})]
+    rows = [
+        (evil, Change(evil, ItemKind.FILE, parent_id="", name=evil, content_hash=evil), {Form.NATIVE: b"x"})
+    ]
     segment = await world.write(rows)
     lookup = await world.vault.open_catalog([segment])
     found = await lookup.previous([(evil, evil), ("' OR 1=1 --", "' OR 1=1 --")], [evil])

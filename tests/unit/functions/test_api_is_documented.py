@@ -1,0 +1,27 @@
+"""Every route stands in docs/api.md, and docs/api.md names no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import azure.durable_functions as df
+
+from functions import backup, restore, service
+from local.host_index import index_app
+
+_ROW = re.compile(r"^\| `([A-Z]+) (/[^`]*)` \|", re.MULTILINE)
+
+
+def test_every_route_is_documented_and_nothing_else() -> None:
+    app = df.DFApp()
+    for blueprint in (backup.bp, restore.bp, service.bp):
+        app.register_functions(blueprint)
+    routes = {
+        (method, f"/{function.route}")
+        for function in index_app(app)
+        if function.trigger == "httpTrigger"
+        for method in function.methods
+    }
+    documented = set(_ROW.findall((Path(__file__).parents[3] / "docs" / "api.md").read_text(encoding="utf-8")))
+    assert routes == documented
