@@ -193,7 +193,8 @@ async def bury(state: SliceState, writer: SliceWriter, version: ItemVersion) -> 
     await writer.add_version(ItemVersion(version.feed, replace(version.change, deleted=True)))
     state.settle(version.feed, version.change.item_id)
     state.count(deleted=1)
-    if version.change.opens_feed:
+    if version.change.kind.is_folder:
+        state.folder_gone = True
         state.feeds.pop(version.change.opens_feed, None)
 
 

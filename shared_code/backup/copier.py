@@ -130,7 +130,7 @@ class ResourceCopier:
     async def _bury(self, state: SliceState) -> None:
         """Write tombstones for what is gone without a word: below deleted folders, or missing in a new listing."""
         relisted = state.relisted()
-        if not relisted and not (state.inherited and state.segments):
+        if not relisted and not state.folder_gone:
             return
         gone: list[ItemVersion] = []
         catalog = await self._vault.open_catalog(state.all_segments)

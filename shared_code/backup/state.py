@@ -38,6 +38,7 @@ class SliceState:
     partial: PartialFile | None = None
     failures: dict[tuple[str, str], ItemFailure] = field(default_factory=dict)
     skips: dict[tuple[str, str], ItemSkip] = field(default_factory=dict)
+    folder_gone: bool = False
 
     @classmethod
     def first(
@@ -88,6 +89,7 @@ class SliceState:
             partial=progress.partial,
             failures={(entry.feed, entry.change.item_id): entry for entry in progress.failures},
             skips={(entry.feed, entry.item_id): entry for entry in progress.skips},
+            folder_gone=progress.folder_gone,
         )
 
     @property
@@ -148,6 +150,7 @@ class SliceState:
             partial=self.partial,
             failures=tuple(self.failures.values()),
             skips=tuple(self.skips.values()),
+            folder_gone=self.folder_gone,
         )
 
     def to_snapshot(self, now: datetime) -> Snapshot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -193,6 +193,7 @@ class Progress:
     """Where slice ``slice_number`` of snapshot ``seq`` stopped. The next slice needs nothing else.
 
     ``segments`` are those written for this snapshot so far; ``inherited`` those of the snapshot before it.
+    ``folder_gone``: a folder was deleted, so what lay in it has to be buried before the commit.
     """
 
     customer_id: str
@@ -208,7 +209,8 @@ class Progress:
     pending: Sequence[PendingChange] = ()
     partial: PartialFile | None = None
     failures: Sequence[ItemFailure] = ()
-    skips: Sequence[ItemSkip] = field(default=())
+    skips: Sequence[ItemSkip] = ()
+    folder_gone: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """JSON form, as stored."""
@@ -228,6 +230,7 @@ class Progress:
             "partial": self.partial.to_json() if self.partial else None,
             "failures": [failure.to_json() for failure in self.failures],
             "skips": [skip.to_json() for skip in self.skips],
+            "folder_gone": self.folder_gone,
         }
 
     @classmethod
@@ -249,6 +252,7 @@ class Progress:
             partial=PartialFile.from_json(value["partial"]) if value["partial"] else None,
             failures=tuple(ItemFailure.from_json(entry) for entry in value["failures"]),
             skips=tuple(ItemSkip.from_json(entry) for entry in value["skips"]),
+            folder_gone=value["folder_gone"],
         )
 
 

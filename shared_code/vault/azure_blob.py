@@ -98,9 +98,7 @@ class AzureBlobStore:
             )
         return BlobInfo(name, answer.get("version_id") or "", len(data), answer.get("last_modified"))
 
-    async def read(
-        self, name: str, *, version_id: str = "", offset: int = 0, length: int | None = None
-    ) -> bytes:
+    async def read(self, name: str, *, version_id: str = "", offset: int = 0, length: int | None = None) -> bytes:
         """See BlobStore."""
         if length == 0:
             return b""
@@ -160,9 +158,7 @@ def _translate(error: AzureError, name: str) -> VaultError:
     if isinstance(error, ResourceNotFoundError):
         return BlobNotFoundError(f"{what} is not there in the asked version.", name=name, code=code)
     if status is None or isinstance(error, ServiceRequestError | ServiceResponseError):
-        return VaultUnavailableError(
-            f"The storage account did not answer ({type(error).__name__}).", name=name
-        )
+        return VaultUnavailableError(f"The storage account did not answer ({type(error).__name__}).", name=name)
     return VaultError(
         f"The storage account refused with {status} {code}: check the roles of the app's identity on it.",
         name=name,

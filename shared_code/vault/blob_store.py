@@ -19,14 +19,8 @@ _BLOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._!,-]*(?:/[A-Za-z0-9][A-Za-z0-9.
 
 def check_blob_name(name: str) -> str:
     """Return ``name`` if it is plain path segments without ``..``, at most 1,024 characters; else raise VaultError."""
-    if (
-        len(name) > 1024
-        or not _BLOB_NAME.fullmatch(name)
-        or any(part.endswith(".") for part in name.split("/"))
-    ):
-        raise VaultError(
-            "A blob name is letters, digits and . _ ! , - in segments that do not end with a dot."
-        )
+    if len(name) > 1024 or not _BLOB_NAME.fullmatch(name) or any(part.endswith(".") for part in name.split("/")):
+        raise VaultError("A blob name is letters, digits and . _ ! , - in segments that do not end with a dot.")
     return name
 
 
@@ -57,9 +51,7 @@ class BlobStore(Protocol):
         a repeat raises BlobExistsError too: the caller decides whether what is there is its own."""
         ...
 
-    async def read(
-        self, name: str, *, version_id: str = "", offset: int = 0, length: int | None = None
-    ) -> bytes:
+    async def read(self, name: str, *, version_id: str = "", offset: int = 0, length: int | None = None) -> bytes:
         """The bytes of that version (empty: the current one) from ``offset``; all of them, or ``length``. Raises
         BlobNotFoundError."""
         ...

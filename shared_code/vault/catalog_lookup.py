@@ -21,9 +21,7 @@ class SegmentLookup:
     def __init__(self, catalog: OpenCatalog) -> None:
         self._catalog = catalog
 
-    async def previous(
-        self, keys: Sequence[tuple[str, str]], content_hashes: Sequence[str]
-    ) -> PreviousVersions:
+    async def previous(self, keys: Sequence[tuple[str, str]], content_hashes: Sequence[str]) -> PreviousVersions:
         """Newest versions for these (feed, item id) keys, newest living versions for the bare item ids in any feed,
         and one stored version for each of these content hashes. Raises VaultError."""
         if not keys and not any(content_hashes):
@@ -55,9 +53,7 @@ class SegmentLookup:
         await self._catalog.aclose()
 
 
-def _previous(
-    state: CatalogState, keys: Sequence[tuple[str, str]], content_hashes: Sequence[str]
-) -> PreviousVersions:
+def _previous(state: CatalogState, keys: Sequence[tuple[str, str]], content_hashes: Sequence[str]) -> PreviousVersions:
     wanted_keys = set(keys)
     wanted_items = {item_id for _, item_id in keys}
     wanted_hashes = {entry for entry in content_hashes if entry}

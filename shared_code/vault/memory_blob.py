@@ -83,9 +83,7 @@ class MemoryBlobStore:
         self._end("create", name)
         return info
 
-    async def read(
-        self, name: str, *, version_id: str = "", offset: int = 0, length: int | None = None
-    ) -> bytes:
+    async def read(self, name: str, *, version_id: str = "", offset: int = 0, length: int | None = None) -> bytes:
         """See BlobStore."""
         self._begin("read", name)
         self._check_container()

@@ -102,9 +102,7 @@ class PackBuilder:
 
     def _write(self, data: Buffer) -> None:
         end = self._offset + len(data)
-        self._buffer[self._offset : end] = (
-            data  # grows it where it is too short, which one chunk per pack can do
-        )
+        self._buffer[self._offset : end] = data  # grows it where it is too short, which one chunk per pack can do
         self._offset = end
 
     def _compresses(self, data: Buffer) -> bool:

@@ -53,9 +53,7 @@ def _continues(run: Sequence[ChunkRef], chunk: ChunkRef, limit_bytes: int) -> bo
 
 def _read_of(run: Sequence[ChunkRef]) -> RangedRead:
     first, last = run[0], run[-1]
-    return RangedRead(
-        first.pack, first.version_id, first.offset, last.offset + last.length - first.offset, tuple(run)
-    )
+    return RangedRead(first.pack, first.version_id, first.offset, last.offset + last.length - first.offset, tuple(run))
 
 
 async def read_representation(store: BlobStore, representation: Representation) -> AsyncIterator[bytes]:
@@ -99,11 +97,7 @@ def _decode(decoder: FrameDecoder, read: RangedRead, data: bytes) -> bytes:
 
 
 def _check_bounds(chunk: ChunkRef) -> None:
-    if not (
-        0 < chunk.size_bytes <= MAX_CHUNK_BYTES
-        and 0 < chunk.length <= 2 * MAX_CHUNK_BYTES
-        and chunk.offset >= 0
-    ):
+    if not (0 < chunk.size_bytes <= MAX_CHUNK_BYTES and 0 < chunk.length <= 2 * MAX_CHUNK_BYTES and chunk.offset >= 0):
         raise _damaged(chunk, "its catalog row has impossible numbers")
 
 

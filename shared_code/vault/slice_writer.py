@@ -41,9 +41,7 @@ class PackedSlice:
     """Satisfies ``SliceWriter`` of the backup. Calls may come from several tasks of one event loop; the later call's
     row wins over an earlier one of the same item."""
 
-    def __init__(
-        self, store: BlobStore, temp_dir: Path, resource_id: str, seq: int, slice_number: int
-    ) -> None:
+    def __init__(self, store: BlobStore, temp_dir: Path, resource_id: str, seq: int, slice_number: int) -> None:
         self._store = store
         self._resource_id = resource_id
         self._seq = seq
@@ -141,9 +139,7 @@ class PackedSlice:
 
     def _store_batch(self, batch: Sequence[_Entry]) -> Iterator[None]:
         for entry in batch:
-            self._spool.append(
-                spool_row(entry.feed, entry.change, self._seq, entry.ordinal, self._placements(entry))
-            )
+            self._spool.append(spool_row(entry.feed, entry.change, self._seq, entry.ordinal, self._placements(entry)))
             yield
 
     def _store_row(

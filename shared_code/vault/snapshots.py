@@ -76,9 +76,7 @@ class SnapshotRecords:
         name = progress_name(resource_id, *newest)
         progress = Progress.from_json(_decode(name, await self._store.read(name)))
         _check_place(name, self._customer_id == progress.customer_id)
-        _check_place(
-            name, (resource_id, *newest) == (progress.resource.id, progress.seq, progress.slice_number)
-        )
+        _check_place(name, (resource_id, *newest) == (progress.resource.id, progress.seq, progress.slice_number))
         return progress
 
     async def commit_progress(self, progress: Progress) -> None:

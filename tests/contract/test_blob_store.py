@@ -151,10 +151,7 @@ async def test_a_pack_of_full_size_goes_in_and_comes_out(container: BlobStore) -
     data = os.urandom(1024) * 20 * 1024
     info = await container.create("packs/large", data)
     assert await container.read("packs/large", version_id=info.version_id) == data
-    assert (
-        await container.read("packs/large", offset=19 * 1024 * 1024, length=777)
-        == data[19 * 1024 * 1024 :][:777]
-    )
+    assert await container.read("packs/large", offset=19 * 1024 * 1024, length=777) == data[19 * 1024 * 1024 :][:777]
 
 
 async def test_a_store_without_versions_says_that_it_is_not_immutable(container: BlobStore) -> None:
@@ -185,14 +182,10 @@ async def test_an_unreachable_account_is_a_retryable_error() -> None:
         (412, "ConditionNotMet", BlobExistsError),
     ],
 )
-async def test_the_accounts_answers_are_told_apart(
-    status: int, code: str, expected: type[VaultError]
-) -> None:
+async def test_the_accounts_answers_are_told_apart(status: int, code: str, expected: type[VaultError]) -> None:
     async def answer(request: web.Request) -> web.Response:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no secrets</Message></Error>"
-        return web.Response(
-            status=status, headers={"x-ms-error-code": code}, text=body, content_type="application/xml"
-        )
+        return web.Response(status=status, headers={"x-ms-error-code": code}, text=body, content_type="application/xml")
 
     app = web.Application()
     app.router.add_route("*", "/{anything:.*}", answer)

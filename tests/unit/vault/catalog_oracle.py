@@ -60,11 +60,7 @@ class Oracle:
         """Ids of the living folders above an item, nearest first."""
         shown, found = self.shown, []
         current = shown.get(item_id)
-        while (
-            current is not None
-            and (parent_id := current.change.parent_id) in shown
-            and parent_id not in found
-        ):
+        while current is not None and (parent_id := current.change.parent_id) in shown and parent_id not in found:
             found.append(parent_id)
             current = shown[parent_id]
         return found

@@ -39,9 +39,7 @@ class World:
         self.vault = CustomerVault(self.store, "acme", temp_dir)
         self._slices = 0
 
-    async def write(
-        self, rows: Iterable[Row], seq: int = 1, kind: SegmentKind = SegmentKind.DELTA
-    ) -> SegmentRef:
+    async def write(self, rows: Iterable[Row], seq: int = 1, kind: SegmentKind = SegmentKind.DELTA) -> SegmentRef:
         """One slice of rows; the segment."""
         self._slices += 1
         writer = self.vault.open_slice(DRIVE, seq, self._slices)
@@ -54,9 +52,7 @@ class World:
         assert segment is not None
         return segment
 
-    async def versions(
-        self, segments: Sequence[SegmentRef], keys: Sequence[tuple[str, str]]
-    ) -> list[ItemVersion]:
+    async def versions(self, segments: Sequence[SegmentRef], keys: Sequence[tuple[str, str]]) -> list[ItemVersion]:
         """The newest versions of these keys, in their order."""
         lookup = await self.vault.open_catalog(segments)
         try:

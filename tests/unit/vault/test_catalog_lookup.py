@@ -46,7 +46,9 @@ async def stored(world: World, segments: list[list[ItemVersion]]) -> tuple[list[
             if version.change.deleted or version.change.kind.is_folder:
                 await writer.add_version(version)
             else:
-                await writer.add(version.feed, version.change, {Form.NATIVE: version.change.name.encode(errors="surrogatepass")})
+                await writer.add(
+                    version.feed, version.change, {Form.NATIVE: version.change.name.encode(errors="surrogatepass")}
+                )
         refs.append(await writer.close(SegmentKind.DELTA))
         written = [replace(version, seq=number + 1) for version in rows]
         rows_of.append([_with_forms(version) for version in written])
@@ -64,9 +66,7 @@ def _with_forms(version: ItemVersion) -> ItemVersion:
 
 def plain(version: ItemVersion) -> ItemVersion:
     """Without where the chunks are, which the oracle does not know."""
-    return replace(
-        version, representations=tuple(replace(entry, chunks=()) for entry in version.representations)
-    )
+    return replace(version, representations=tuple(replace(entry, chunks=()) for entry in version.representations))
 
 
 @settings(max_examples=40, deadline=None)
@@ -154,9 +154,7 @@ async def test_a_question_about_nothing_fetches_nothing(world: World) -> None:
 
 async def test_ids_are_values_and_never_sql(world: World) -> None:
     evil = "x'); DROP TABLE versions; --"
-    rows = [
-        (evil, Change(evil, ItemKind.FILE, parent_id="", name=evil, content_hash=evil), {Form.NATIVE: b"x"})
-    ]
+    rows = [(evil, Change(evil, ItemKind.FILE, parent_id="", name=evil, content_hash=evil), {Form.NATIVE: b"x"})]
     segment = await world.write(rows)
     lookup = await world.vault.open_catalog([segment])
     found = await lookup.previous([(evil, evil), ("' OR 1=1 --", "' OR 1=1 --")], [evil])

@@ -61,9 +61,7 @@ async def test_the_reader_agrees_with_the_oracle(
     assert await all_selected(reader, EVERYTHING, limit) == items
     assert {v.change.item_id for v in await reader.selected_folders(EVERYTHING)} == set(folders)
 
-    selection = Selection(
-        folder_ids=tuple(sorted(picked & set(folders))), item_ids=tuple(sorted(picked & set(items)))
-    )
+    selection = Selection(folder_ids=tuple(sorted(picked & set(folders))), item_ids=tuple(sorted(picked & set(items))))
     if selection.folder_ids or selection.item_ids:
         below = oracle.below(selection.folder_ids)
         expected = {key for key in items if key in selection.item_ids or shown[key].change.parent_id in below}
@@ -129,9 +127,7 @@ async def test_a_selection_brings_its_folders_parents_first(world: World) -> Non
         Selection(item_ids=("\ud800",)),
     ],
 )
-async def test_a_selection_that_the_snapshot_does_not_hold_is_refused(
-    world: World, selection: Selection
-) -> None:
+async def test_a_selection_that_the_snapshot_does_not_hold_is_refused(world: World, selection: Selection) -> None:
     reader, _ = await tree(world)
     with pytest.raises(InvalidSelectionError):
         await reader.selected(selection, "", 10)
@@ -141,9 +137,7 @@ async def test_a_selection_that_the_snapshot_does_not_hold_is_refused(
     await reader.aclose()
 
 
-@pytest.mark.parametrize(
-    "token", ["x", "!!!", "aW4tb3RoZXI", "ä", "w6k=", "////", "AA", "dW5rbm93bg", "a" * 5000]
-)
+@pytest.mark.parametrize("token", ["x", "!!!", "aW4tb3RoZXI", "ä", "w6k=", "////", "AA", "dW5rbm93bg", "a" * 5000])
 async def test_a_token_of_another_listing_is_refused(world: World, token: str) -> None:
     reader, _ = await tree(world)
     with pytest.raises(InvalidSelectionError):

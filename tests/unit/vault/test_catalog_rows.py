@@ -57,9 +57,7 @@ CHANGES = st.builds(
 
 
 @settings(max_examples=20, deadline=None)
-@given(
-    rows=st.lists(st.tuples(TEXT, CHANGES), min_size=1, max_size=12, unique_by=lambda r: (r[0], r[1].item_id))
-)
+@given(rows=st.lists(st.tuples(TEXT, CHANGES), min_size=1, max_size=12, unique_by=lambda r: (r[0], r[1].item_id)))
 async def test_every_row_comes_back_exactly(
     rows: list[tuple[str, Change]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -37,9 +37,7 @@ def build(chunks: list[bytes]) -> tuple[bytes, list[PackEntry]]:
 
 
 def refs(entries: list[PackEntry], version_id: str = "v1") -> tuple[ChunkRef, ...]:
-    return tuple(
-        ChunkRef(NAME, version_id, e.offset, e.length, e.size_bytes, e.sha256.hex()) for e in entries
-    )
+    return tuple(ChunkRef(NAME, version_id, e.offset, e.length, e.size_bytes, e.sha256.hex()) for e in entries)
 
 
 def whole(chunks: tuple[ChunkRef, ...]) -> Representation:
@@ -63,9 +61,7 @@ async def test_every_chunk_comes_back_and_the_footer_lists_them() -> None:
     assert await read_footer(store, NAME, "v1", len(pack)) == tuple(entries)
     for sample, entry in zip(SAMPLES, entries, strict=True):
         frame = pack[entry.offset : entry.offset + entry.length]
-        assert zstandard.ZstdDecompressor().decompress(frame) == sample, (
-            "any zstd decoder reads each frame alone"
-        )
+        assert zstandard.ZstdDecompressor().decompress(frame) == sample, "any zstd decoder reads each frame alone"
 
 
 @settings(max_examples=30, deadline=None)
@@ -226,12 +222,8 @@ def test_neighbours_are_read_together_and_others_apart() -> None:
         ("b", 10**6, 100),
     ]
     assert [entry for read in reads for entry in read.chunks] == chunks
-    assert [
-        read.length for read in plan_reads([chunk("a", 100 * i) for i in range(10)], limit_bytes=250)
-    ] == [200] * 5
-    assert list(plan_reads([chunk("a", 0, 10**9)])) == [
-        RangedRead("a", "v", 0, 10**9, (chunk("a", 0, 10**9),))
-    ]
+    assert [read.length for read in plan_reads([chunk("a", 100 * i) for i in range(10)], limit_bytes=250)] == [200] * 5
+    assert list(plan_reads([chunk("a", 0, 10**9)])) == [RangedRead("a", "v", 0, 10**9, (chunk("a", 0, 10**9),))]
 
 
 async def test_a_large_item_is_read_in_few_requests() -> None:

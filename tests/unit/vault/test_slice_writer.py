@@ -28,10 +28,7 @@ async def test_items_of_every_size_come_back(world: World) -> None:
     sizes = [0, 1, 1000, MIB - 1, MIB, MIB + 1, 5 * MIB, 20 * MIB]
     contents = {str(size): RANDOM.randbytes(size) for size in sizes}
     segment = await world.write(
-        [
-            ("f", item(name), {Form.NATIVE: data, Form.READABLE: b"r" + data[:9]})
-            for name, data in contents.items()
-        ]
+        [("f", item(name), {Form.NATIVE: data, Form.READABLE: b"r" + data[:9]}) for name, data in contents.items()]
     )
     for version in await world.versions([segment], [("f", name) for name in contents]):
         data = contents[version.change.item_id]
@@ -209,13 +206,9 @@ async def test_the_later_row_of_an_item_wins(world: World) -> None:
 
 
 async def test_every_pack_explains_itself(world: World) -> None:
-    segment = await world.write(
-        [("f", item(str(n)), {Form.NATIVE: RANDOM.randbytes(300_000)}) for n in range(80)]
-    )
+    segment = await world.write([("f", item(str(n)), {Form.NATIVE: RANDOM.randbytes(300_000)}) for n in range(80)])
     versions = await world.versions([segment], [("f", str(n)) for n in range(80)])
-    named = {
-        (c.pack, c.offset, c.length, c.sha256) for v in versions for r in v.representations for c in r.chunks
-    }
+    named = {(c.pack, c.offset, c.length, c.sha256) for v in versions for r in v.representations for c in r.chunks}
     listed = set()
     async for info in world.store.list("drive.d1/packs/"):
         for entry in await read_footer(world.store, info.name, info.version_id, info.size_bytes):

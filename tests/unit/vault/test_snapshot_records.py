@@ -92,9 +92,7 @@ async def test_resources_do_not_see_each_other(world: World) -> None:
         await world.vault.snapshot(other.id, 1)
 
 
-@pytest.mark.parametrize(
-    "resource_id", ["../drive.d1", "drive.d1/snapshots", "", "drive.", "drive.a/../b", "x.y"]
-)
+@pytest.mark.parametrize("resource_id", ["../drive.d1", "drive.d1/snapshots", "", "drive.", "drive.a/../b", "x.y"])
 async def test_a_hostile_resource_id_reads_nothing(world: World, resource_id: str) -> None:
     with pytest.raises(InvalidIdError):
         await world.vault.snapshots(resource_id)
@@ -142,9 +140,7 @@ async def test_a_record_that_is_none_is_damage(world: World, data: bytes) -> Non
 
 
 async def test_a_record_of_a_later_format_is_named_so(world: World) -> None:
-    await world.store.create(
-        "drive.d1/snapshots/00000001.json", snapshots._encode({**SNAPSHOT.to_json(), "format": 2})
-    )
+    await world.store.create("drive.d1/snapshots/00000001.json", snapshots._encode({**SNAPSHOT.to_json(), "format": 2}))
     with pytest.raises(UnsupportedFormatError):
         await world.vault.latest_snapshot(DRIVE)
     body = {key: value for key, value in SNAPSHOT.to_json().items() if key != "format"}
