@@ -25,9 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = [name for name in options.cases if name not in CASES]
     if unknown:
         parser.error(f"there is no case {', '.join(unknown)}; there are {', '.join(CASES)}")
-    bench = Bench(QUICK if options.quick else Sizes(), lambda line: print(line, file=sys.stderr, flush=True))
+    sizes = QUICK if options.quick else Sizes()
     try:
-        figures = [figure for name in CASES if name in (options.cases or CASES) for figure in CASES[name](bench)]
+        with Bench(sizes, lambda line: print(line, file=sys.stderr, flush=True)) as bench:
+            figures = [figure for name in CASES if name in (options.cases or CASES) for figure in CASES[name](bench)]
     except (BenchmarkError, ServiceError) as error:
         print(error, file=sys.stderr)
         return 3

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 import psutil
 
@@ -32,6 +33,7 @@ class Sizes:
     huge_file_bytes: int = 5_000_000_000
     huge_mailbox_items: int = 200_000
     repeats: int = 2
+    one_stack: bool = False
 
 
 QUICK = Sizes(
@@ -42,9 +44,19 @@ QUICK = Sizes(
     huge_file_bytes=12_000_000,
     huge_mailbox_items=60,
     repeats=1,
+    one_stack=True,
 )
 # Enough for the imports and connections that a process makes once in its life, and a night's first run with it.
 _WARM_UP = (Load(files=20, file_bytes=1_000), Load(messages=20))
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """What a case works with: both, on the same running stack, and the tenants' control."""
+
+    product: Product
+    copier: CopierProcess
+    control: TenantControl
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +70,22 @@ class Pair:
 
 
 class Bench:
-    """Runs cases. The emulator keeps blobs in memory, so every repetition gets a stack of its own."""
+    """Runs cases; a context manager. The emulator keeps blobs in memory, so every repetition gets a stack of its own,
+    except for quick runs."""
 
     def __init__(self, sizes: Sizes, say: Say) -> None:
         self._sizes = sizes
         self._say = say
         self._files: Pair | None = None
+        self._kept = ExitStack()
+        self._shared: Subjects | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._shared = None
+        self._kept.close()
 
     def files(self) -> list[Figure]:
         """Many small files that do not compress."""
@@ -137,10 +159,21 @@ class Bench:
             fastest(pair.copier_again for pair in pairs),
         )
 
+    @contextmanager
+    def _subjects(self) -> Iterator[Subjects]:
+        if not self._sizes.one_stack:
+            with _running() as subjects:
+                yield subjects
+            return
+        if self._shared is None:
+            self._shared = self._kept.enter_context(_running())
+        yield self._shared
+
     def _measure_pair(self, case: str, load: Load, number: int) -> Pair:
         _check_memory(2 * load.files * load.file_bytes)
-        with _running() as (product, copier, control):
-            tenant = create(control, load, seed=f"{case}-{number}")
+        with self._subjects() as subjects:
+            product, copier = subjects.product, subjects.copier
+            tenant = create(subjects.control, load, seed=f"{case}-{number}")
             customer = product.onboard(tenant)
             first = product.run(customer, load.items)
             self._say(f"{case}: product {first.wall_s:.2f} s")
@@ -153,9 +186,9 @@ class Bench:
 
     def _alone(self, case: str, load: Load) -> Measured:
         _check_memory(load.files * load.file_bytes)
-        with _running() as (product, _, control):
-            tenant = create(control, load, seed=case)
-            run = product.run(product.onboard(tenant), load.items)
+        with self._subjects() as subjects:
+            tenant = create(subjects.control, load, seed=case)
+            run = subjects.product.run(subjects.product.onboard(tenant), load.items)
             self._say(f"{case}: {run.wall_s:.1f} s, peak {run.peak_mb:.0f} MB")
             return run
 
@@ -170,7 +203,7 @@ CASES: dict[str, Callable[[Bench], list[Figure]]] = {
 
 
 @contextmanager
-def _running() -> Iterator[tuple[Product, CopierProcess, TenantControl]]:
+def _running() -> Iterator[Subjects]:
     """A stack on which both have worked a little already."""
     with Stack(host_env=product_settings) as stack, TenantControl(stack.tenant_url) as control:
         product = Product(stack, control)
@@ -182,7 +215,7 @@ def _running() -> Iterator[tuple[Product, CopierProcess, TenantControl]]:
                 product.run(customer, load.items)
                 product.run(customer, 0)
                 copier.run(tenant, load.items)
-            yield product, copier, control
+            yield Subjects(product, copier, control)
         finally:
             product.close()
 

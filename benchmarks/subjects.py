@@ -35,9 +35,10 @@ FILES_AT_ONCE = 16
 MESSAGES_AT_ONCE = 4
 BLOCK_BYTES = 8 * 1024 * 1024
 
-_POLL_SHARE = 0.02
+_POLL_SHARE = 0.03
 _POLL_LEAST_S = 0.005
 _POLL_MOST_S = 0.5
+_RUN_DEADLINE_S = 1800
 
 
 class Product:
@@ -97,6 +98,8 @@ class Product:
                 return
             self._stack.raise_if_dead()
             elapsed_s = time.monotonic() - began
+            if elapsed_s > _RUN_DEADLINE_S:
+                raise BenchmarkError(f"The product's run did not end within {_RUN_DEADLINE_S // 60} minutes.")
             time.sleep(min(_POLL_MOST_S, max(_POLL_LEAST_S, elapsed_s * _POLL_SHARE)))
 
     def _call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:

@@ -27,6 +27,8 @@ BATCH_SIZE = 50
 BATCHES_IN_HISTORY = 20
 BATCHES_IN_FLIGHT = 2
 _ATTEMPTS = 3
+# Ids sort by day: a nightly run that is under way may stand behind some that people asked for on that day.
+_RUNS_LOOKED_AT = 50
 _WAIT_BEFORE_RETRY = timedelta(seconds=30)
 _RUNNING = (
     df.OrchestrationRuntimeStatus.Running,
@@ -67,7 +69,7 @@ async def start_run(req: func.HttpRequest, client: df.DurableOrchestrationClient
     """Start a run now. 409 while one of that customer is under way."""
     app = application()
     customer = await app.customers.get(req.route_params["customer"])
-    for run in await app.run_ledger.newest(customer.id, limit=1):
+    for run in await app.run_ledger.newest(customer.id, limit=_RUNS_LOOKED_AT):
         if run.state is RunState.RUNNING and await _is_running(client, run.id):
             raise RunInProgressError(f"The run {run.id} is under way. Wait until it has ended.", run_id=run.id)
     run_id = manual_run_id(customer.id, app.now())
@@ -106,12 +108,12 @@ def backup_customer(context: df.DurableOrchestrationContext) -> Generator[Any, A
     names = {"customer": state["customer"], "run": state["run"]}
     try:
         if state["after"] is None:
-            yield context.call_activity_with_retry("plan_run", retry, names)
-            state["after"] = -1
-        page = yield context.call_activity_with_retry("plan_round", retry, {**names, "after": state["after"]})
+            page = yield context.call_activity_with_retry("plan_run", retry, names)
+        else:
+            page = yield context.call_activity_with_retry("plan_round", retry, {**names, "after": state["after"]})
         numbers = page["numbers"]
         batches = [numbers[at : at + BATCH_SIZE] for at in range(0, len(numbers), BATCH_SIZE)]
-        calls = [("backup_batch", {**names, "numbers": batch}) for batch in batches]
+        calls = [("backup_batch", {**names, "numbers": batch, "in_flight": page["in_flight"]}) for batch in batches]
         results = yield from _window(context, context.call_sub_orchestrator, calls, BATCHES_IN_FLIGHT)
         state["again"] += sum(result["again"] for result in results)
         state["more"] += sum(result["more"] for result in results)
@@ -135,9 +137,8 @@ def backup_batch(context: df.DurableOrchestrationContext) -> Generator[Any, Any,
     (``more``) and how many failed and are to be tried again (``again``)."""
     payload = context.get_input()
     names = {"customer": payload["customer"], "run": payload["run"]}
-    in_flight = yield context.call_activity("resources_in_flight", None)
     calls = [("back_up_slice", {**names, "number": number}) for number in payload["numbers"]]
-    steps = yield from _window(context, context.call_activity, calls, in_flight)
+    steps = yield from _window(context, context.call_activity, calls, payload["in_flight"])
     return {"more": steps.count(Step.MORE), "again": steps.count(Step.AGAIN)}
 
 
@@ -168,33 +169,34 @@ def _window(
 
 
 @bp.activity_trigger(input_name="payload")
-async def plan_run(payload: dict[str, Any]) -> None:
-    """List the tenant and note the run's tasks. Safe to replay."""
+async def plan_run(payload: dict[str, Any]) -> dict[str, Any]:
+    """List the tenant and note the run's tasks; returns the beginning of the first round, as ``plan_round`` does. Safe
+    to replay."""
     app = application()
-    await app.runs(await app.customers.get(payload["customer"])).plan(payload["run"])
+    await app.runs(await app.customers.known(payload["customer"])).plan(payload["run"])
+    return await _page(payload, after=-1)
 
 
 @bp.activity_trigger(input_name="payload")
 async def plan_round(payload: dict[str, Any]) -> dict[str, Any]:
-    """The numbers of the next unfinished tasks."""
+    """The numbers of the next unfinished tasks, whether there are more, and how many resources of one batch are
+    worked on at a time: a setting, read outside of the orchestrator so that a change of it cannot break a replay."""
+    return await _page(payload, after=payload["after"])
+
+
+async def _page(payload: dict[str, Any], after: int) -> dict[str, Any]:
     app = application()
-    runs = app.runs(await app.customers.get(payload["customer"]))
-    page = await runs.round(payload["run"], payload["after"], BATCH_SIZE * BATCHES_IN_HISTORY)
-    return {"numbers": list(page.numbers), "more": page.more}
-
-
-@bp.activity_trigger(input_name="payload")
-def resources_in_flight(payload: None) -> int:
-    """How many resources of one batch are worked on at a time: a setting, read outside of the orchestrator so that a
-    change of it cannot break a replay."""
-    return max(1, application().settings.resources_in_flight // BATCHES_IN_FLIGHT)
+    runs = app.runs(await app.customers.known(payload["customer"]))
+    page = await runs.round(payload["run"], after, BATCH_SIZE * BATCHES_IN_HISTORY)
+    in_flight = max(1, app.settings.resources_in_flight // BATCHES_IN_FLIGHT)
+    return {"numbers": list(page.numbers), "more": page.more, "in_flight": in_flight}
 
 
 @bp.activity_trigger(input_name="payload")
 async def back_up_slice(payload: dict[str, Any]) -> str:
     """One slice of one task. Safe to replay; what goes wrong with a resource is noted, not raised."""
     app = application()
-    runs = app.runs(await app.customers.get(payload["customer"]))
+    runs = app.runs(await app.customers.known(payload["customer"]))
     return str(await runs.work_on(payload["run"], payload["number"]))
 
 
@@ -202,7 +204,7 @@ async def back_up_slice(payload: dict[str, Any]) -> str:
 async def close_run(payload: dict[str, Any]) -> str:
     """Sum the run up. Safe to replay."""
     app = application()
-    run = await app.runs(await app.customers.get(payload["customer"])).close(payload["run"])
+    run = await app.runs(await app.customers.known(payload["customer"])).close(payload["run"])
     return str(run.state)
 
 
@@ -210,4 +212,4 @@ async def close_run(payload: dict[str, Any]) -> str:
 async def fail_run(payload: dict[str, Any]) -> None:
     """Note that the run could not be done as a whole. Safe to replay."""
     app = application()
-    await app.runs(await app.customers.get(payload["customer"])).fail(payload["run"], payload["error"])
+    await app.runs(await app.customers.known(payload["customer"])).fail(payload["run"], payload["error"])

@@ -147,5 +147,5 @@ def moment(text: str, name: str) -> datetime:
     """An RFC 3339 time with a zone. Raises BadRequestError."""
     try:
         return parse_time(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise BadRequestError(f"{name!r} is a time with a zone, for example 2026-01-31T08:00:00Z.") from error

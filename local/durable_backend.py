@@ -10,6 +10,7 @@ Reads a few private parts of the library, which is therefore pinned to an exact 
 
 import logging
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 from durabletask.internal import orchestrator_service_pb2 as pb
@@ -31,6 +32,9 @@ _FINISHED = (
 logging.getLogger("durabletask.testing").setLevel(logging.WARNING)  # it tells of every turn
 
 
+_LONGEST_WAIT_S = 7 * 86_400.0
+
+
 class CheckedBackend(InMemoryOrchestrationBackend):
     """Counts history events and drops strays; see the module."""
 
@@ -39,6 +43,10 @@ class CheckedBackend(InMemoryOrchestrationBackend):
         self._dispatched: dict[str, int] = {}
         self._first_tokens: dict[str, int] = {}
         self.longest_history: dict[str, int] = {}
+
+    def _wait_for_state(self, instance_id: str, predicate: Any, timeout: float | None) -> Any:
+        """Wait for a sub-orchestration as long as it takes; the library gives up after 30 s and forgets it."""
+        return super()._wait_for_state(instance_id, predicate, timeout or _LONGEST_WAIT_S)
 
     def GetWorkItems(  # noqa: N802 - the name of the gRPC method
         self, request: pb.GetWorkItemsRequest, context: grpc.ServicerContext

@@ -25,7 +25,7 @@ from shared_code.backup.ports import Source
 from shared_code.backup.runs import CustomerRuns
 from shared_code.backup.schedule import NightlyWindow
 from shared_code.config import GraphCredential, Settings, load_settings
-from shared_code.errors import NotImmutableError
+from shared_code.errors import BlobNotFoundError, NotImmutableError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.credentials import (
     LocalTokenCredential,
@@ -146,8 +146,11 @@ class _Container:
         self._local_run = local_run
 
     async def prepare(self) -> bool:
-        await self._store.create_container()
-        immutable = await self._store.is_immutable()
+        try:
+            immutable = await self._store.is_immutable()
+        except BlobNotFoundError:
+            await self._store.create_container()
+            immutable = await self._store.is_immutable()
         if not immutable and not self._local_run:
             raise NotImmutableError(
                 "The customer's container has no version-level WORM, so backups could be deleted. Create the storage "

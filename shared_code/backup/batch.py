@@ -61,31 +61,33 @@ class BatchCopier:
             self._catalog = None
 
     def _take_batch(self) -> list[PendingChange]:
-        """The next changes, no item twice, not more content than fits in memory."""
+        """The next changes, no item id twice (not even of two feeds), not more content than fits in memory."""
         batch: list[PendingChange] = []
-        keys: set[tuple[str, str]] = set()
+        item_ids: set[str] = set()
         total_bytes = 0
         pending = self._state.pending
         while pending and len(batch) < BATCH_ITEMS:
             entry = pending[0]
-            key = (entry.feed, entry.change.item_id)
-            size_bytes = entry.change.size_bytes
+            item_id, size_bytes = entry.change.item_id, entry.change.size_bytes
             if size_bytes > self._source.stream_from_bytes:
                 size_bytes = 0  # streamed, not held
-            if key in keys or (batch and total_bytes + size_bytes > _BATCH_BYTES):
+            if item_id in item_ids or (batch and total_bytes + size_bytes > _BATCH_BYTES):
                 break
-            keys.add(key)
+            item_ids.add(item_id)
             total_bytes += size_bytes
             batch.append(pending.popleft())
         return batch
 
     async def _previous(self, batch: Sequence[PendingChange]) -> PreviousVersions:
-        if not self._state.all_segments:
-            return PreviousVersions({}, {}, {})
-        if self._catalog is None:
-            self._catalog = await self._vault.open_catalog(self._state.all_segments)
-        hashes = {entry.change.content_hash for entry in batch} - {""}
-        return await self._catalog.previous([(entry.feed, entry.change.item_id) for entry in batch], sorted(hashes))
+        keys = [(entry.feed, entry.change.item_id) for entry in batch]
+        previous = PreviousVersions({}, {}, {})
+        if self._state.all_segments:
+            if self._catalog is None:
+                self._catalog = await self._vault.open_catalog(self._state.all_segments)
+            hashes = {entry.change.content_hash for entry in batch} - {""}
+            previous = await self._catalog.previous(keys, sorted(hashes))
+        written = {key: self._state.written[key] for key in keys if key in self._state.written}
+        return replace(previous, by_key={**previous.by_key, **written}) if written else previous
 
     async def _apply(
         self,
@@ -116,14 +118,12 @@ class BatchCopier:
             case Action.BURY if decision.version:
                 await bury(state, self._writer, decision.version)
             case Action.CONFIRM if decision.version:
-                await self._writer.add_version(decision.version)
+                await self._write(decision.version)
             case Action.REUSE if decision.version:
-                await self._writer.add_version(
-                    ItemVersion(entry.feed, change, representations=decision.version.representations)
-                )
+                await self._write(ItemVersion(entry.feed, change, representations=decision.version.representations))
                 state.count(reused=1)
             case Action.RECORD:
-                await self._writer.add_version(ItemVersion(entry.feed, change))
+                await self._record(entry, previous)
         if decision.action is not Action.SKIP:
             state.settle(entry.feed, change.item_id)
         if not change.deleted and change.opens_feed and change.opens_feed not in state.feeds:
@@ -147,6 +147,7 @@ class BatchCopier:
                 read_bytes = sum(len(data) for data in fetched.forms.values())
                 self._meter.add(read_bytes=read_bytes)
                 await self._writer.add(entry.feed, fetched.change, fetched.forms, _known(entry, fetched, previous))
+                state.note(entry.feed, fetched.change)
                 state.settle(entry.feed, entry.change.item_id)
                 state.count(stored=1, read_bytes=read_bytes)
             case FetchState.GONE:
@@ -174,7 +175,10 @@ class BatchCopier:
         state.settle(entry.feed, change.item_id)
         state.skips[(entry.feed, change.item_id)] = ItemSkip(entry.feed, change.item_id, change.name, cause)
         state.count(skipped=1)
-        await self._keep(entry, living)
+        if change.kind.is_folder:  # what lies in it may well be stored, and needs its place
+            await self._write(ItemVersion(entry.feed, change))
+        else:
+            await self._keep(entry, living)
 
     async def _fail(self, entry: PendingChange, error: str, living: ItemVersion | None) -> None:
         _log.warning("item %s of %s failed: %s", entry.change.item_id, self._state.resource.id, error)
@@ -185,12 +189,25 @@ class BatchCopier:
         """The older stored version stays restorable; while a feed is listed anew that has to be said."""
         feed = self._state.feeds.get(entry.feed)
         if living and feed and feed.relisted_from is not None:
-            await self._writer.add_version(living)
+            await self._write(living)
+
+    async def _record(self, entry: PendingChange, previous: PreviousVersions) -> None:
+        """A folder. One that was deleted and is back brings things with it that its feed may not tell."""
+        newest = previous.by_key.get((entry.feed, entry.change.item_id))
+        if newest and newest.change.deleted and not entry.change.opens_feed:
+            self._state.reappeared.add(entry.feed)
+        await self._write(ItemVersion(entry.feed, entry.change))
+
+    async def _write(self, version: ItemVersion) -> None:
+        await self._writer.add_version(version)
+        self._state.note(version.feed, version.change)
 
 
 async def bury(state: SliceState, writer: SliceWriter, version: ItemVersion) -> None:
     """Write the tombstone of one version, close the feed that it opened, forget what was to be done about it."""
-    await writer.add_version(ItemVersion(version.feed, replace(version.change, deleted=True)))
+    tombstone = replace(version.change, deleted=True)
+    await writer.add_version(ItemVersion(version.feed, tombstone))
+    state.note(version.feed, tombstone)
     state.settle(version.feed, version.change.item_id)
     state.count(deleted=1)
     if version.change.kind.is_folder:

@@ -104,7 +104,7 @@ class ResourceCopier:
             await pages.aclose()
             await batches.aclose()
         self._add_segment(state, await writer.close(state.segment_kind))
-        state.relist(expired)
+        state.relist({*expired, *state.reappeared})
         return not (state.partial or state.pending or state.unfinished())
 
     async def _commit_progress(self, state: SliceState) -> SliceResult:

@@ -64,7 +64,10 @@ def _same(stored: Change, change: Change) -> bool:
 def _same_content(change: Change, living: ItemVersion | None, previous: PreviousVersions) -> ItemVersion | None:
     if not change.content_hash:
         return None
-    if living and living.change.content_hash == change.content_hash and living.representations:
-        return living
+    if living and living.change.content_hash == change.content_hash:
+        # The same hash under a new content tag: quickXorHash is no cryptographic hash, and two changes can cancel
+        # each other out in it. What the source calls new content is read.
+        same_tag = living.change.properties.get("cTag") == change.properties.get("cTag")
+        return living if same_tag and living.representations else None
     stored = previous.by_hash.get(change.content_hash)
     return stored if stored and stored.change.size_bytes == change.size_bytes else None

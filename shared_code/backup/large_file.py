@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from shared_code.backup.budget import Meter
 from shared_code.backup.ports import ContentDigest, ContentStream, FileWriter, SliceWriter, Source
 from shared_code.backup.state import SliceState
-from shared_code.errors import SourceContentError, SourceError
+from shared_code.errors import SourceContentError, SourceError, SourceNotFoundError
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, ItemVersion
 from shared_code.model.snapshot import PartialFile
@@ -27,7 +27,8 @@ class LargeFileCopier:
         self._meter = meter
 
     async def copy(self, partial: PartialFile, known: Sequence[ItemVersion]) -> Fetched | None:
-        """Go on with ``partial``. Returns what came of it when it is not stored (gone, skipped, failed); None when
+        """Go on with ``partial``. A file that an earlier run failed on, for it may have changed between two slices, is
+        read in one go. Returns what came of it when it is not stored (gone, skipped, failed); None when
         it is stored, or when the budget ran out and ``state.partial`` tells the next slice where to go on."""
         change = partial.pending.change
         self._state.partial = None
@@ -36,11 +37,13 @@ class LargeFileCopier:
             if isinstance(stream, Fetched):
                 return stream
             try:
-                if partial.offset and stream.change.etag != change.etag:
+                if partial.offset and _content_of(stream.change) != _content_of(change):
                     raise SourceContentError("the file changed between two slices")
                 return await self._copy_stream(stream, partial, known)
             finally:
                 await stream.aclose()
+        except SourceNotFoundError:
+            return Fetched(change, change, FetchState.GONE, {})
         except SourceContentError as error:
             return Fetched(change, change, FetchState.FAILED, {}, error=error.message)
         except SourceError as error:
@@ -60,7 +63,7 @@ class LargeFileCopier:
             read_bytes += len(data)
             self._meter.add(read_bytes=len(data))
             at_end = partial.offset + read_bytes >= fresh.size_bytes
-            if self._meter.spent and read_bytes >= _LEAST_BYTES and not at_end:
+            if self._meter.spent and read_bytes >= _LEAST_BYTES and not at_end and not entry.attempts:
                 await self._suspend(file, digest, partial, fresh)
                 return None
         size_bytes = await file.complete()
@@ -68,6 +71,7 @@ class LargeFileCopier:
         if size_bytes != fresh.size_bytes or not digest.matches(fresh.content_hash):
             raise SourceContentError("the bytes that arrived are not those that the source announced")
         await file.finish(fresh)
+        self._state.note(entry.feed, fresh)
         self._state.settle(entry.feed, entry.change.item_id)
         self._state.count(stored=1)
         self._meter.add(items=1)
@@ -78,3 +82,10 @@ class LargeFileCopier:
         pending = type(partial.pending)(partial.pending.feed, fresh, partial.pending.attempts)
         self._state.partial = PartialFile(pending, offset, chunks, digest.state())
         self._state.count(read_bytes=offset - partial.offset)
+
+
+def _content_of(change: Change) -> tuple[object, ...]:
+    """What stays the same while only names, places or permissions change."""
+    tag = change.properties.get("cTag")
+    known = (change.content_hash, tag, change.size_bytes)
+    return known if change.content_hash or tag else (change.etag, change.size_bytes)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from shared_code.backup.ports import Source
 from shared_code.backup.state import SliceState
 from shared_code.model.feed import FeedPage
-from shared_code.model.snapshot import PendingChange
+from shared_code.model.snapshot import FeedState, PendingChange
 
 # Feeds read at once: what one Graph $batch takes
 # (learn.microsoft.com/graph/json-batching, 20 requests, checked 2026-11-24).
@@ -50,6 +50,9 @@ class PagesAhead:
                 continue
             if page.expired:
                 expired.append(feed)
+                continue
+            if page.gone:
+                state.feeds[feed] = FeedState(page.cursor, finished=True)
                 continue
             state.pending.extend(PendingChange(feed, change) for change in page.changes)
             state.feeds[feed] = replace(known, cursor=page.cursor, finished=page.finished)

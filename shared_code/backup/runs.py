@@ -7,6 +7,7 @@ orchestrations carry numbers only, and every step is safe to replay.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -99,12 +100,19 @@ class CustomerRuns:
             return
         started_at = present.started_at if present else self._now()
         run = Run(run_id, self._customer.id, RunState.RUNNING, started_at)
-        await self._runs.save(run)
+        if run != present:  # a run that was asked for is noted already
+            await self._runs.save(run)
         immutable = await self._container.prepare()
         resources, not_covered = await self._directory.list_resources()
-        ordered = sorted(resources, key=lambda resource: resource.id)
-        await self._runs.add_tasks(run_id, [RunTask(number, entry) for number, entry in enumerate(ordered)])
-        planned = replace(run, resources_total=len(ordered), not_covered=tuple(not_covered), immutable=immutable)
+        # An earlier attempt may have noted some already, with numbers that stay theirs.
+        noted = await self._runs.tasks(run_id)
+        known = {task.resource.id for task in noted}
+        ordered = sorted((entry for entry in resources if entry.id not in known), key=lambda entry: entry.id)
+        first = noted[-1].number + 1 if noted else 0
+        await self._runs.add_tasks(run_id, [RunTask(first + place, entry) for place, entry in enumerate(ordered)])
+        planned = replace(
+            run, resources_total=len(noted) + len(ordered), not_covered=tuple(not_covered), immutable=immutable
+        )
         await self._runs.save(planned)
 
     async def round(self, run_id: str, after: int, limit: int) -> Round:
@@ -152,10 +160,9 @@ class CustomerRuns:
 
     async def close(self, run_id: str) -> Run:
         """Sum the run up from its tasks."""
-        run = await self._runs.get(self._customer.id, run_id)
+        run, tasks = await asyncio.gather(self._runs.get(self._customer.id, run_id), self._runs.tasks(run_id))
         if run is None:
             raise BackupError("A run is closed that was never planned.", run_id=run_id)
-        tasks = await self._runs.tasks(run_id)
         outcomes = [task.outcome for task in tasks if task.outcome]
         failed = sum(outcome.state is RunState.FAILED for outcome in outcomes)
         whole = len(outcomes) == len(tasks) and all(entry.state is RunState.COMPLETE for entry in outcomes)

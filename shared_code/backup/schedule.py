@@ -41,4 +41,5 @@ def nightly_run_id(customer_id: str, day: str) -> str:
 
 def manual_run_id(customer_id: str, now: datetime) -> str:
     """Id of a run that somebody asked for; sorts among the nightly ones."""
-    return f"backup-{customer_id}-{now.astimezone(UTC):%Y%m%dt%H%M%S}"
+    at = now.astimezone(UTC)
+    return f"backup-{customer_id}-{at:%Y%m%dt%H%M%S}{at.microsecond // 1000:03d}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from shared_code.model.item import Change, ItemVersion
 from shared_code.model.outcome import Counts, ItemFailure, ItemSkip
 from shared_code.model.resource import Resource
 from shared_code.model.snapshot import (
@@ -22,7 +23,7 @@ from shared_code.model.snapshot import (
 
 @dataclass(slots=True)
 class SliceState:
-    """Mutable, for the length of one slice. ``failures`` and ``skips`` are keyed by (feed, item id)."""
+    """Mutable, for the length of one slice. ``failures``, ``skips`` and ``written`` are keyed by (feed, item id)."""
 
     customer_id: str
     resource: Resource
@@ -39,6 +40,10 @@ class SliceState:
     failures: dict[tuple[str, str], ItemFailure] = field(default_factory=dict)
     skips: dict[tuple[str, str], ItemSkip] = field(default_factory=dict)
     folder_gone: bool = False
+    written: dict[tuple[str, str], ItemVersion] = field(default_factory=dict)
+    """What this very slice has written, which no catalog knows yet: without content and details."""
+    reappeared: set[str] = field(default_factory=set)
+    """Feeds in which a deleted folder came back; nobody tells what it brought with it, so they are listed anew."""
 
     @classmethod
     def first(
@@ -52,7 +57,11 @@ class SliceState:
     ) -> SliceState:
         """The beginning of a new snapshot: every feed goes on from the last one's cursors, and what failed then
         comes first."""
-        feeds = {name: FeedState(cursor) for name, cursor in latest.cursors.items()} if latest else {}
+        feeds: dict[str, FeedState] = {}
+        if latest:
+            # A feed without a cursor could not be read last time: it is listed anew.
+            anew = FeedState(None, relisted_from=len(latest.segments))
+            feeds = {name: FeedState(cursor) if cursor else anew for name, cursor in latest.cursors.items()}
         for name in root_feeds:
             feeds.setdefault(name, FeedState(None))
         failures = latest.failures if latest else ()
@@ -73,7 +82,11 @@ class SliceState:
 
     @classmethod
     def after(cls, progress: Progress, resource: Resource, run_id: str) -> SliceState:
-        """The slice that follows a committed one; it may be another run that goes on with it."""
+        """The slice that follows a committed one. Another run that goes on with it asks every feed again for what has
+        changed since: its snapshot is to be of today."""
+        feeds = dict(progress.feeds)
+        if progress.run_id != run_id:
+            feeds = {name: replace(feed, finished=False) for name, feed in feeds.items()}
         return cls(
             customer_id=progress.customer_id,
             resource=resource,
@@ -83,7 +96,7 @@ class SliceState:
             started_at=progress.started_at,
             inherited=progress.inherited,
             segments=progress.segments,
-            feeds=dict(progress.feeds),
+            feeds=feeds,
             counts=progress.counts,
             pending=deque(progress.pending),
             partial=progress.partial,
@@ -121,6 +134,18 @@ class SliceState:
     def count(self, **more: int) -> None:
         """Add to the counts."""
         self.counts += Counts(**more)
+
+    def note(self, feed: str, change: Change) -> None:
+        """Remember that this slice wrote ``change``, so that a later word on the same item meets it."""
+        kept = Change(
+            change.item_id,
+            change.kind,
+            deleted=change.deleted,
+            parent_id=change.parent_id,
+            etag=change.etag,
+            opens_feed=change.opens_feed,
+        )
+        self.written[(feed, change.item_id)] = ItemVersion(feed, kept)
 
     def settle(self, feed: str, item_id: str) -> None:
         """Something final is known of an item: an earlier failure or skip is history."""
@@ -163,7 +188,7 @@ class SliceState:
             started_at=self.started_at,
             committed_at=now,
             segments=self.all_segments,
-            cursors={name: feed.cursor for name, feed in self.feeds.items() if feed.cursor},
+            cursors={name: feed.cursor or "" for name, feed in self.feeds.items()},
             counts=self.counts,
             failures=tuple(self.failures.values()),
             skips=tuple(self.skips.values()),

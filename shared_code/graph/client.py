@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import random
 import time
 import uuid
@@ -28,7 +29,7 @@ from kiota_http.middleware.options import ResponseHandlerOption
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 
-from shared_code.errors import SourceError
+from shared_code.errors import SourceError, SourceUnavailableError
 from shared_code.graph.answer import Answer, Asked, error_of, parsed_or_none, unreachable
 from shared_code.graph.batch import MAX_BATCH, BatchAnswer, BatchRequest, run_batch
 from shared_code.graph.credentials import GRAPH_SCOPE, PinnedTokens, TokenCredential, origin_of
@@ -81,6 +82,8 @@ class GraphClient:
 
     def open(self) -> Self:
         """Make the connections' pool; needs a running event loop. ``__aexit__`` lets go of it."""
+        # Its own log names whole URLs, and with them file names and cursors.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         certificates = httpx.create_ssl_context()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=certificates),
@@ -128,6 +131,13 @@ class GraphClient:
         info = RequestInformation(Method.GET)
         info.url = url
         return info
+
+    def checked_link(self, url: str) -> str:
+        """``url`` if it may be kept as a cursor. Raises SourceUnavailableError, which is retryable, for a link to
+        another host: kept, it would be refused by every run to come."""
+        if origin_of(url) != self._origin:
+            raise SourceUnavailableError("An answer holds a link that leads to another host; it is not kept.")
+        return url
 
     def request(self, method: str, template: str, **path: str) -> Any:
         """A request for which the SDK has no builder: ``request("GET", "/users/{id}/x", id=user_id)``. The

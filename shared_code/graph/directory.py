@@ -18,7 +18,7 @@ from shared_code.graph.batch import MAX_BATCH, BatchAnswer
 from shared_code.graph.client import GraphClient
 from shared_code.graph.concurrency import all_of
 from shared_code.graph.odata import text_of, values_of, with_query
-from shared_code.model.resource import Resource, ResourceKind
+from shared_code.model.resource import InvalidIdError, Resource, ResourceKind, check_resource_id
 from shared_code.model.run import NotCovered
 
 _SELECT = ("id", "displayName", "userPrincipalName", "mail", "userType", "accountEnabled", "assignedLicenses")
@@ -118,15 +118,27 @@ def _add(
     purpose_value = _value_or_absent(purpose, "userPurpose", _READ_PURPOSE)
     if mailbox_id and purpose_value is not None:
         attributes = {**owner, "mailbox_id": mailbox_id, "purpose": purpose_value or "unknown"}
-        resources.append(Resource(ResourceKind.MAILBOX, member.user_id, member.display_name, attributes))
+        mailbox_resource = Resource(ResourceKind.MAILBOX, member.user_id, member.display_name, attributes)
+        _add_if_usable(mailbox_resource, f"mailbox of {member.principal_name}", resources, not_covered)
     elif member.licensed or mailbox_id:
         not_covered.append(NotCovered(f"mailbox of {member.principal_name}", "licensed, but it has no mailbox yet"))
     drive_id = _value_or_absent(drive, "id", _READ_DRIVE)
     if drive_id:
-        resources.append(Resource(ResourceKind.DRIVE, drive_id, member.display_name, owner))
+        drive_resource = Resource(ResourceKind.DRIVE, drive_id, member.display_name, owner)
+        _add_if_usable(drive_resource, f"drive of {member.principal_name}", resources, not_covered)
     elif member.licensed:
         cause = "licensed, but it has no OneDrive yet"
         not_covered.append(NotCovered(f"drive of {member.principal_name}", cause))
+
+
+def _add_if_usable(resource: Resource, what: str, resources: list[Resource], not_covered: list[NotCovered]) -> None:
+    """One odd id must not end the run of everybody else."""
+    try:
+        check_resource_id(resource.id)
+    except InvalidIdError:
+        not_covered.append(NotCovered(what, "its id has a form that the service does not know; tell support"))
+    else:
+        resources.append(resource)
 
 
 def _value_or_absent(answer: BatchAnswer, name: str, asked: Asked) -> str | None:

@@ -44,9 +44,9 @@ def drive_change(value: Mapping[str, Any]) -> Change | None:
     if not item_id:
         return None
     kind = _kind(value)
-    if "deleted" in value:
+    if value.get("deleted") is not None:
         return Change(item_id, kind, deleted=True)
-    is_root = "root" in value
+    is_root = value.get("root") is not None
     is_file = kind is ItemKind.FILE
     url = value.get(_URL_ANNOTATION)
     file_times = _object(value.get("fileSystemInfo"))
@@ -67,13 +67,13 @@ def drive_change(value: Mapping[str, Any]) -> Change | None:
 
 def _kind(value: Mapping[str, Any]) -> ItemKind:
     # A package (a OneNote notebook) is a folder that shows itself as one thing.
-    return ItemKind.FILE if "file" in value else ItemKind.FOLDER
+    return ItemKind.FILE if value.get("file") is not None else ItemKind.FOLDER
 
 
 def _skip_cause(value: Mapping[str, Any]) -> str:
-    if "malware" in value:
+    if value.get("malware") is not None:
         return SkipCause.MALWARE
-    return SkipCause.NOTEBOOK_PACKAGE if "package" in value else ""
+    return SkipCause.NOTEBOOK_PACKAGE if value.get("package") is not None else ""
 
 
 def _content_hash(value: Mapping[str, Any]) -> str:
@@ -97,7 +97,7 @@ def _properties(value: Mapping[str, Any], *, is_root: bool) -> dict[str, Any]:
         },
         "createdBy": _actor(value.get("createdBy")),
         "lastModifiedBy": _actor(value.get("lastModifiedBy")),
-        "shared": "shared" in value,
+        "shared": value.get("shared") is not None,
         "root": is_root,
         "packageType": text_of(_object(value.get("package")).get("type")),
     }

@@ -67,7 +67,7 @@ class DriveSource:
         changes = [drive_change(value) for value in values_of(page)]
         following, finished = next_cursor(page)
         latest = {change.item_id: change for change in changes if change}
-        return FeedPage(tuple(latest.values()), following, finished)
+        return FeedPage(tuple(latest.values()), self._client.checked_link(following), finished)
 
     def _page_request(self, resource: Resource, cursor: str | None) -> Any:
         if cursor is not None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from shared_code.errors import SourceUnavailableError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
-from shared_code.graph.odata import text_of, values_of, with_query
+from shared_code.graph.odata import text_of, with_query
 from shared_code.model.resource import Resource
 
 # Names of "mailFolder resource type" (checked 2026-11) and, where a service takes them, the folders of the
@@ -56,8 +54,7 @@ class MailboxFolders:
         self._known: dict[str, KnownFolders] = {}
 
     async def of(self, resource: Resource) -> KnownFolders:
-        """Raises AccessDeniedError without the permission to read mail folders, SourceUnavailableError when
-        the root cannot be told: without it every folder would look like an orphan."""
+        """Raises AccessDeniedError without the permission to read mail folders."""
         known = self._known.get(resource.id)
         if known is None:
             known = await self._look_up(resource)
@@ -73,27 +70,16 @@ class MailboxFolders:
             with_query(user.mail_folders.by_mail_folder_id(name).to_get_request_information(), select=["id"])
             for name in names
         ]
-        infos.append(self._top_folder_request(resource))
         asked = Asked("look up well-known folders", "Mail.Read", {"resource_id": resource.id})
-        *answers, top = await self._client.batch(infos, asked)
+        answers = await self._client.batch(infos, asked)
         found: dict[str, str] = {}
         for name, answer in zip(names, answers, strict=True):
             if answer.is_success:
                 found[name] = text_of(answer.json_object().get("id"))
             elif answer.status not in (400, 404):
                 raise answer.error(asked)
-        root_id = _parent_of_first(top.json_object()) or found.get(_ROOT_NAME, "")
-        if not root_id:
-            raise SourceUnavailableError("The root folder of a mailbox cannot be told.", resource_id=resource.id)
+        # Without the root's id, or where the two APIs name it differently, the topmost folders have a parent that
+        # nobody has heard of. That hides and buries nothing: the catalog shows such folders at the top.
+        root_id = found.get(_ROOT_NAME, "")
         well_known = {found[name]: name for name in WELL_KNOWN_NAMES if found.get(name)}
         return KnownFolders(root_id, well_known)
-
-    def _top_folder_request(self, resource: Resource) -> Any:
-        """Any folder at the top names the root in the ids of the import/export API itself."""
-        mailbox = self._client.graph.admin.exchange.mailboxes.by_mailbox_id(resource.attributes["mailbox_id"])
-        return with_query(mailbox.folders.to_get_request_information(), select=["id", "parentFolderId"], top=1)
-
-
-def _parent_of_first(page: Mapping[str, Any]) -> str:
-    values = values_of(page)
-    return text_of(values[0].get("parentFolderId")) if values else ""

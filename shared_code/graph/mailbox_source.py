@@ -79,7 +79,7 @@ class MailboxSource:
             if isinstance(answer, CursorExpiredError):
                 pages[feed] = FeedPage((), None, finished=False, expired=True)
             elif isinstance(answer, SourceNotFoundError) and feed != FOLDERS_FEED and _only_folder(answer):
-                pages[feed] = FeedPage((), cursors[feed], finished=True)
+                pages[feed] = FeedPage((), cursors[feed], finished=True, gone=True)
             elif isinstance(answer, SourceError):
                 raise answer
             else:
@@ -119,7 +119,8 @@ class MailboxSource:
 
     async def _page(self, resource: Resource, feed: str, page: Mapping[str, Any]) -> FeedPage:
         values = values_of(page)
-        cursor, finished = next_cursor(page)
+        link, finished = next_cursor(page)
+        cursor = self._client.checked_link(link)
         if feed == FOLDERS_FEED:
             living = any("@removed" not in value for value in values)
             known = await self._folders.of(resource) if living else self._folders.nothing

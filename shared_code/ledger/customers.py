@@ -18,6 +18,7 @@ class CustomerLedger:
 
     def __init__(self, service: TableServiceClient) -> None:
         self._table = Table(service, "customers")
+        self._known: dict[str, Customer] = {}
 
     async def add(self, customer: Customer) -> bool:
         """Onboard a customer. True when it is new, False when the very same is there already. Raises
@@ -40,7 +41,14 @@ class CustomerLedger:
         row = await self._table.get(_PARTITION, check_customer_id(customer_id))
         if row is None:
             raise CustomerNotFoundError(f"There is no customer {customer_id}. GET /api/customers lists them.")
-        return _from_json(row)
+        customer = self._known[customer_id] = _from_json(row)
+        return customer
+
+    async def known(self, customer_id: str) -> Customer:
+        """As ``get``, but asks the table once in the life of this object: for runs, which need the id and the tenant,
+        and these two never change. The display name may be an older one. Raises CustomerNotFoundError, InvalidIdError.
+        """
+        return self._known.get(customer_id) or await self.get(customer_id)
 
     async def all(self) -> list[Customer]:
         """Every customer, by id."""

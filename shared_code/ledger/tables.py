@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
@@ -15,7 +16,8 @@ from shared_code.errors import LedgerError
 
 # A property holds at most 64 KiB of UTF-16 and an entity 1 MiB
 # (learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model, checked 2026-11-24).
-_PART_CHARACTERS = 30_000
+_PLAIN_CHARACTERS = 30_000
+_PART_BYTES = 60_000
 _MAX_PARTS = 15
 _BATCH = 100
 
@@ -124,17 +126,24 @@ class Table:
 
 
 def _entity(partition: str, row: str, value: Any) -> dict[str, Any]:
-    text = json.dumps(value)  # ASCII: any string of a tenant survives
-    parts = [text[at : at + _PART_CHARACTERS] for at in range(0, len(text), _PART_CHARACTERS)]
-    if len(parts) > _MAX_PARTS:
-        raise LedgerError(f"A ledger row holds at most {_PART_CHARACTERS * _MAX_PARTS} characters.", row=row)
     entity: dict[str, Any] = {"PartitionKey": table_key(partition), "RowKey": table_key(row)}
-    entity.update({f"json{number:02d}": part for number, part in enumerate(parts)})
+    text = json.dumps(value)  # ASCII: any string of a tenant survives
+    if len(text) <= _PLAIN_CHARACTERS:
+        entity["json"] = text
+        return entity
+    packed = zlib.compress(text.encode("ascii"))
+    parts = [packed[at : at + _PART_BYTES] for at in range(0, len(packed), _PART_BYTES)]
+    if len(parts) > _MAX_PARTS:
+        raise LedgerError(f"A ledger row holds at most {_PART_BYTES * _MAX_PARTS} bytes, compressed.", row=row)
+    entity.update({f"zlib{number:02d}": part for number, part in enumerate(parts)})
     return entity
 
 
 def _value(entity: Any) -> Any:
-    return json.loads("".join(entity[name] for name in sorted(entity) if name.startswith("json")))
+    if "json" in entity:
+        return json.loads(entity["json"])
+    parts = (entity[name] for name in sorted(entity) if name.startswith("zlib"))
+    return json.loads(zlib.decompress(b"".join(parts)))
 
 
 def _translated(error: AzureError) -> LedgerError:

@@ -63,7 +63,7 @@ class SegmentRef:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The commit record of one resource at one moment. It depends on no other snapshot: ``segments`` are all that
-    is needed to list it, ``cursors`` all that the next run starts from."""
+    is needed to list it, ``cursors`` all that the next run starts from (an empty one: list that feed anew)."""
 
     customer_id: str
     resource: Resource

@@ -6,11 +6,12 @@ emulator (Azurite) has neither: version ids are empty there and ``is_immutable``
 
 from __future__ import annotations
 
-import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from aiohttp import Payload
+from aiohttp.abc import AbstractStreamWriter
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import (
     AzureError,
@@ -41,6 +42,7 @@ _RETRIES = 5
 _CONNECTION_TIMEOUT_S = 20
 _READ_TIMEOUT_S = 120
 _STREAM_FROM_BYTES = 512 * 1024
+_PIECE_BYTES = 256 * 1024
 _RANGE_NOT_SATISFIABLE = 416
 _TRY_LATER = frozenset({408, 429})
 _TRY_LATER_CODES = frozenset({"ContainerBeingDeleted", "ServerBusy", "OperationTimedOut", "InternalError"})
@@ -122,15 +124,38 @@ class AzureBlobStore:
                     yield BlobInfo(blob.name, blob.version_id or "", blob.size, blob.creation_time)
 
 
+class _InPieces(Payload):
+    """A body that is sent piece by piece from the one copy there is. aiohttp's own ways for bytes and for BytesIO copy
+    it whole: into the socket's buffer, or to learn its length."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data, content_type="application/octet-stream")
+        self._size = len(data)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Asked by nobody here, and no text."""
+        raise TypeError("a blob's body is no text")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Send it; waits for the socket after every piece."""
+        view = memoryview(self._value)
+        for start in range(0, len(view), _PIECE_BYTES):
+            await writer.write(view[start : start + _PIECE_BYTES])
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """The announced length is that of the whole body."""
+        del content_length
+        await self.write(writer)
+
+
 class _Transport(AioHttpTransport):  # type: ignore[misc]  # the package loads it lazily, without a type
-    """Hands large bodies to aiohttp as streams: as one piece of bytes they would be copied whole into the socket's
-    buffer, and hold up the event loop meanwhile."""
+    """Hands large bodies to aiohttp in pieces: as a whole they would hold up the event loop meanwhile."""
 
     async def send(self, request: HttpRequest, **config: Any) -> AsyncHttpResponse:
         """One try of one request; the body is put back, so that another try finds it from its start."""
         body: Any = request.data
         if isinstance(body, bytes) and len(body) >= _STREAM_FROM_BYTES:
-            request.data = cast(Any, io.BytesIO(body))
+            request.data = cast(Any, _InPieces(body))
         try:
             return cast(AsyncHttpResponse, await super().send(request, **config))
         finally:

@@ -7,8 +7,8 @@ create-only: a name is written once, for ever. Every read may name the exact ver
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -26,16 +26,24 @@ def check_blob_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BlobInfo:
-    """What a listing or a write tells of a blob. ``version_id`` is empty where the store keeps no versions."""
+    """What a listing or a write tells of a blob. ``version_id`` is empty where the store keeps no versions.
+    ``leased_until`` is the date of its WORM policy (or the soft lease of a store without WORM); ``tags`` and
+    ``legal_hold`` are there in detailed listings alone."""
 
     name: str
     version_id: str
     size_bytes: int
     created_at: datetime | None = None
+    leased_until: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    legal_hold: bool = False
 
 
 class BlobStore(Protocol):
-    """A customer's container. Every method may raise VaultUnavailableError, which is retryable."""
+    """A customer's container. Every method may raise VaultUnavailableError, which is retryable.
+
+    There is no delete here: the app's own identity has no such permission. See ``Purge``.
+    """
 
     async def create_container(self) -> None:
         """Make the container if it is not there. Safe to repeat."""
@@ -46,9 +54,9 @@ class BlobStore(Protocol):
         no container."""
         ...
 
-    async def create(self, name: str, data: bytes) -> BlobInfo:
-        """Write a new blob in one request. Raises BlobExistsError when the name is taken. After a lost answer
-        a repeat raises BlobExistsError too: the caller decides whether what is there is its own."""
+    async def create(self, name: str, data: bytes, leased_until: datetime | None = None) -> BlobInfo:
+        """Write a new blob in one request, leased from the first moment. Raises BlobExistsError when the name is taken.
+        After a lost answer a repeat raises BlobExistsError too: the caller decides whether what is there is its own."""
         ...
 
     async def read(self, name: str, *, version_id: str = "", offset: int = 0, length: int | None = None) -> bytes:
@@ -56,6 +64,29 @@ class BlobStore(Protocol):
         BlobNotFoundError."""
         ...
 
-    def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
-        """Current blobs whose names start with ``prefix``, in the order of their names."""
+    def list(self, prefix: str, *, details: bool = False) -> AsyncIterator[BlobInfo]:
+        """Current blobs whose names start with ``prefix``, in the order of their names. ``details``: with leases, tags
+        and legal holds."""
+        ...
+
+    async def extend_lease(self, name: str, version_id: str, until: datetime) -> None:
+        """Let the lease of that version end no earlier than ``until``; one that ends later stays. Safe to repeat.
+        Raises BlobNotFoundError."""
+        ...
+
+    async def set_tags(self, name: str, tags: Mapping[str, str]) -> None:
+        """Replace the tags of the current version (soft leases stay). Raises BlobNotFoundError."""
+        ...
+
+    async def set_legal_hold(self, name: str, version_id: str, held: bool) -> None:
+        """Forbid, or no longer forbid, the deletion of that version whatever its lease. Raises BlobNotFoundError."""
+        ...
+
+
+class Purge(Protocol):
+    """The deletion that the purge job may do, with an identity of its own."""
+
+    async def delete(self, name: str, version_id: str) -> None:
+        """Delete that version for good. Raises BlobLockedError while a lease or a legal hold forbids it,
+        BlobNotFoundError."""
         ...

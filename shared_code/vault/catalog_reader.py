@@ -102,7 +102,7 @@ def _path_of(state: CatalogState, item_id: str) -> tuple[ItemVersion, ...]:
     found = state.rows(sql.SHOWN_ITEM, {"item": key_text(item_id)})
     while found and (parent_id := found[0][1]):
         found = state.rows(sql.SHOWN_ITEM, {"item": parent_id})
-        if not found or found[0][0] in above:
+        if not found or not found[0][2] or found[0][0] in above:
             break
         above.append(found[0][0])
     return tuple(state.fetch(above[::-1]).values())

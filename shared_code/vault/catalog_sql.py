@@ -80,24 +80,23 @@ WHERE bytes_hash IN (SELECT hash(h) FROM (SELECT unnest($hashes) AS h)) GROUP BY
 FIND_BURIED = """
 CREATE OR REPLACE TEMP TABLE buried AS
 WITH RECURSIVE
-alive AS (
-    SELECT id, item_id, parent_id FROM versions
-    LEFT JOIN (
-        SELECT unnest($feeds::VARCHAR[]) AS feed, unnest($first_ids::BIGINT[]) AS first_id
-    ) AS relisted USING (feed)
-    WHERE lives AND (first_id IS NULL OR id >= first_id)
+missing AS (
+    SELECT id FROM versions
+    JOIN (SELECT unnest($feeds::VARCHAR[]) AS feed, unnest($first_ids::BIGINT[]) AS first_id) AS relisted USING (feed)
+    WHERE lives AND id < first_id
 ),
-parents AS (SELECT item_id, parent_id FROM alive WHERE item_id IN (SELECT parent_id FROM alive)),
-reached(item_id) AS (
-    SELECT item_id FROM parents WHERE parent_id = ''
+kept AS (SELECT id, item_id, parent_id, is_folder FROM versions WHERE lives AND id NOT IN (SELECT id FROM missing)),
+dead(item_id) AS (
+    SELECT item_id FROM versions
+    WHERE is_newest AND is_folder AND (deleted OR id IN (SELECT id FROM missing))
+      AND item_id NOT IN (SELECT item_id FROM kept)
     UNION
-    SELECT parents.item_id FROM parents JOIN reached ON parents.parent_id = reached.item_id
+    SELECT kept.item_id FROM kept JOIN dead ON kept.parent_id = dead.item_id WHERE kept.is_folder
 ),
 doomed AS (
     SELECT id, item_id, parent_id FROM versions
-    WHERE lives AND id NOT IN (
-        SELECT id FROM alive WHERE parent_id = '' OR parent_id IN (SELECT item_id FROM reached)
-    )
+    WHERE id IN (SELECT id FROM missing)
+       OR id IN (SELECT id FROM kept WHERE parent_id IN (SELECT item_id FROM dead))
 ),
 doomed_parents AS (SELECT item_id, parent_id FROM doomed WHERE item_id IN (SELECT parent_id FROM doomed)),
 levels(item_id, depth) AS (
@@ -111,8 +110,9 @@ depths AS (SELECT item_id, max(depth) AS depth FROM levels GROUP BY item_id)
 SELECT row_number() OVER (ORDER BY coalesce(depths.depth, 1000), doomed.id) AS position, doomed.id AS id
 FROM doomed LEFT JOIN depths USING (item_id)
 """
-"""Reached: whatever has an unbroken chain of living parents up to the top. A chain that bites its own tail is never
-reached. Things that nothing else names as their parent come last, behind all that has a depth."""
+"""Dead: folders that were deleted, or are missing in a new listing, and the folders below them. What lies in a folder
+that was never heard of stays: its parent may come later. Things that nothing else names as their parent come last,
+behind all that has a depth."""
 
 BURIED_AFTER = "SELECT position, id FROM buried WHERE position > $after ORDER BY position LIMIT $limit"
 
@@ -126,20 +126,24 @@ WHERE is_shown AND item_hash IN (SELECT hash(i) FROM (SELECT unnest($items) AS i
   AND list_contains($items::VARCHAR[], item_id)
 """
 
-CHILDREN = """
-SELECT id FROM versions WHERE is_shown AND parent_id = $parent
-ORDER BY is_folder DESC, name, item_id LIMIT $limit
-"""
+_NO_PARENT = "parent_id NOT IN (SELECT item_id FROM versions WHERE is_shown AND is_folder)"
+"""At the top stands also what lies in a folder that was never heard of: nothing is out of sight."""
 
-CHILDREN_AFTER = """
+CHILDREN = f"""
+SELECT id FROM versions WHERE is_shown AND (parent_id = $parent OR ($parent = '' AND {_NO_PARENT}))
+ORDER BY is_folder DESC, name, item_id LIMIT $limit
+"""  # noqa: S608 - the program's own text
+
+CHILDREN_AFTER = f"""
 SELECT child.id FROM versions AS child, (
     SELECT is_folder, name, item_id FROM versions
-    WHERE is_shown AND parent_id = $parent AND item_hash = hash($last) AND item_id = $last
+    WHERE is_shown AND item_hash = hash($last) AND item_id = $last
+      AND (parent_id = $parent OR ($parent = '' AND {_NO_PARENT}))
 ) AS last
-WHERE child.is_shown AND child.parent_id = $parent
+WHERE child.is_shown AND (child.parent_id = $parent OR ($parent = '' AND child.{_NO_PARENT}))
   AND (NOT child.is_folder, child.name, child.item_id) > (NOT last.is_folder, last.name, last.item_id)
 ORDER BY child.is_folder DESC, child.name, child.item_id LIMIT $limit
-"""
+"""  # noqa: S608 - the program's own text
 
 COUNT_ITEMS = "SELECT count(*) FROM versions WHERE is_shown AND NOT is_folder"
 
@@ -155,7 +159,8 @@ levels(item_id, depth) AS (
 SELECT id, item_id, parent_id, coalesce(depth, 1000000) AS depth FROM shown_folders LEFT JOIN levels USING (item_id)
 """
 """An item id is shown once, so that a folder has one parent and the levels are a forest: they end. Folders that are
-their own ancestors have no level and come last."""
+their own ancestors, and what is below them, have no level and come last in any order; a backup buries them, since their
+chain of parents never ends."""
 
 CHOOSE_BELOW = """
 CREATE OR REPLACE TEMP TABLE chosen AS

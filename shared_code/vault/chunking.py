@@ -17,15 +17,20 @@ WHOLE_BELOW_BYTES = 1024 * 1024
 Buffer = bytes | bytearray | memoryview
 
 
-def cut(data: Buffer, *, is_end: bool) -> Iterator[int]:
+def cut(data: Buffer, *, is_end: bool, spare_bytes: int = 0) -> Iterator[int]:
     """Lengths of the chunks of ``data``, which begins at a chunk boundary.
 
     A cut depends on nothing before its chunk, so any boundary is a place to start again. Unless the item ends with
     ``data``, the chunk that touches the end of ``data`` is not final and not given, except when it has the greatest
-    length there can be.
+    length there can be. Where more data comes, ``spare_bytes`` saves looking for cuts in vain: no search begins in
+    fewer bytes than that.
     """
     position = 0
-    for chunk in fastcdc(data, MIN_BYTES, AVERAGE_BYTES, MAX_BYTES, fat=False):
+    chunks = fastcdc(data, MIN_BYTES, AVERAGE_BYTES, MAX_BYTES, fat=False)
+    while is_end or len(data) - position > spare_bytes:
+        chunk = next(chunks, None)
+        if chunk is None:
+            return
         length = int(chunk.length)
         if position + length == len(data) and length < MAX_BYTES and not is_end:
             return

@@ -13,6 +13,7 @@ from shared_code.vault.pack_table import Placement
 from shared_code.vault.pack_writer import PackWriter
 
 _PORTION_BYTES = 6 * 1024 * 1024
+_SPARE_BYTES = 2 * 1024 * 1024
 
 Done = Callable[[str, Change, list[Placement]], Awaitable[None]]
 
@@ -95,7 +96,7 @@ class PackedFile:
         goes on from there. Bytes beyond the last boundary are dropped and read again. Raises VaultError."""
         self._check_open()
         self._is_open = False
-        await self._send(is_end=False)
+        await self._send(is_end=False, spare_bytes=0)
         await self._packs.flush()
         chunks = tuple(self._packs.table.reference(place) for place in self._placements)
         return sum(chunk.size_bytes for chunk in chunks), chunks
@@ -109,34 +110,37 @@ class PackedFile:
         self._filling.append(portion)
         self._filling_bytes += len(portion)
 
-    async def _send(self, *, is_end: bool) -> None:
+    async def _send(self, *, is_end: bool, spare_bytes: int = _SPARE_BYTES) -> None:
         portions, self._filling, self._filling_bytes = self._filling, [], 0
-        await self._packs.hand_over(self._store(portions, is_end=is_end))
+        await self._packs.hand_over(self._store(portions, is_end, spare_bytes))
 
-    def _store(self, portions: list[Buffer], *, is_end: bool) -> Iterator[None]:
+    def _store(self, portions: list[Buffer], is_end: bool, spare_bytes: int) -> Iterator[None]:
         """The desk is one buffer for the whole item: what is carried over, then the portions."""
         size_bytes = self._carried_bytes
-        for portion in portions:
-            self._desk[size_bytes : size_bytes + len(portion)] = portion
-            size_bytes += len(portion)
+        wanted_bytes = size_bytes + sum(map(len, portions))
+        if wanted_bytes > len(self._desk):
+            self._desk.extend(bytes(wanted_bytes - len(self._desk)))
+        with memoryview(self._desk) as desk:  # a bytearray that is assigned to would copy the data twice
+            for portion in portions:
+                desk[size_bytes : size_bytes + len(portion)] = portion
+                size_bytes += len(portion)
         portions.clear()
         position = 0
         with memoryview(self._desk) as desk, desk[:size_bytes] as data:
-            for length in self._cuts(data, is_end=is_end):
+            for length in self._cuts(data, is_end, spare_bytes):
                 with data[position : position + length] as chunk:
                     self._placements.append(self._packs.put(chunk, self._known))
                     if self._digest is not None:
                         self._digest.update(chunk)
                 position += length
                 yield
-            rest = bytes(data[position:])
-        self._desk[: len(rest)] = rest
-        self._carried_bytes = len(rest)
+            self._carried_bytes = size_bytes - position
+            desk[: self._carried_bytes] = data[position:]
 
-    def _cuts(self, data: memoryview, *, is_end: bool) -> Iterator[int]:
+    def _cuts(self, data: memoryview, is_end: bool, spare_bytes: int) -> Iterator[int]:
         if is_end and not self._placements and len(data) < WHOLE_BELOW_BYTES:
             return iter([len(data)] if data else [])
-        return cut(data, is_end=is_end)
+        return cut(data, is_end=is_end, spare_bytes=spare_bytes)
 
 
 assert _PORTION_BYTES > MAX_BYTES  # noqa: S101  a portion always holds a final cut

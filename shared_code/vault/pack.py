@@ -102,7 +102,10 @@ class PackBuilder:
 
     def _write(self, data: Buffer) -> None:
         end = self._offset + len(data)
-        self._buffer[self._offset : end] = data  # grows it where it is too short, which one chunk per pack can do
+        if end > len(self._buffer):  # by the chunk that leads beyond the target
+            self._buffer.extend(bytes(end - len(self._buffer)))
+        with memoryview(self._buffer) as view:  # a bytearray that is assigned to would copy the data twice
+            view[self._offset : end] = data
         self._offset = end
 
     def _compresses(self, data: Buffer) -> bool:

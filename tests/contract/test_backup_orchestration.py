@@ -33,6 +33,8 @@ class Customers:
         assert customer_id == CUSTOMER.id
         return CUSTOMER
 
+    known = get
+
     async def all(self) -> list[Any]:
         return [CUSTOMER]
 

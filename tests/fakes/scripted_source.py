@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -71,6 +72,7 @@ class ScriptedSource:
             size_bytes=len(data),
             etag=self._next_etag(),
             content_hash=content_hash_of(data) if hashed else "",
+            properties={"cTag": hashlib.sha256(data).hexdigest()},
         )
         return self._log(feed, change)
 

@@ -42,8 +42,8 @@ def test_slots_spread_over_the_window() -> None:
 
 
 def test_run_ids_sort_by_time() -> None:
-    evening = manual_run_id("acme", datetime(2026, 3, 1, 21, 5, 9, tzinfo=UTC))
-    assert evening == "backup-acme-20260301t210509"
+    evening = manual_run_id("acme", datetime(2026, 3, 1, 21, 5, 9, 120_500, tzinfo=UTC))
+    assert evening == "backup-acme-20260301t210509120"
     assert sorted([nightly_run_id("acme", "20260302"), evening, nightly_run_id("acme", "20260301")]) == [
         "backup-acme-20260301",
         evening,

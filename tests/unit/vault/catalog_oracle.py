@@ -42,7 +42,12 @@ class Oracle:
 
     def children(self, parent_id: str) -> list[ItemVersion]:
         """Folders first, then by name and id."""
-        found = [version for version in self.shown.values() if version.change.parent_id == parent_id]
+        folders = {item_id for item_id, version in self.shown.items() if version.change.kind.is_folder}
+        found = [
+            version
+            for version in self.shown.values()
+            if version.change.parent_id == parent_id or (parent_id == "" and version.change.parent_id not in folders)
+        ]
         return sorted(found, key=lambda v: (not v.change.kind.is_folder, v.change.name, v.change.item_id))
 
     def below(self, folder_ids: Sequence[str]) -> set[str]:
@@ -59,11 +64,17 @@ class Oracle:
     def above(self, item_id: str) -> list[str]:
         """Ids of the living folders above an item, nearest first."""
         shown, found = self.shown, []
-        current = shown.get(item_id)
-        while current is not None and (parent_id := current.change.parent_id) in shown and parent_id not in found:
-            found.append(parent_id)
-            current = shown[parent_id]
+        current = shown[item_id]
+        while (parent := shown.get(current.change.parent_id)) and parent.change.kind.is_folder:
+            if parent.change.item_id in found:
+                break
+            found.append(parent.change.item_id)
+            current = parent
         return found
+
+    def is_circular(self, item_id: str) -> bool:
+        """Whether the way up from here never ends."""
+        return any(entry in self.above(entry) for entry in [item_id, *self.above(item_id)])
 
     def buried(self, relisted: Mapping[str, int]) -> set[tuple[str, str]]:
         """Keys that live by the rows and yet are gone."""
@@ -73,18 +84,22 @@ class Oracle:
             for key, version in living.items()
             if key[0] not in relisted or self._segment_of[key] >= relisted[key[0]]
         }
-        reached: set[str] = set()
+        kept_ids = {item_id for _, item_id in alive}
+        dead = {
+            item_id
+            for (feed, item_id), version in self.newest.items()
+            if version.change.kind.is_folder
+            and (version.change.deleted or ((feed, item_id) in living and (feed, item_id) not in alive))
+            and item_id not in kept_ids
+        }
         grew = True
         while grew:
-            grew = False
-            for (_, item_id), version in alive.items():
-                parent_id = version.change.parent_id
-                if item_id not in reached and (parent_id == "" or parent_id in reached):
-                    reached.add(item_id)
-                    grew = True
-        kept = {
-            key
-            for key, version in alive.items()
-            if version.change.parent_id == "" or version.change.parent_id in reached
-        }
+            below = {
+                item_id
+                for (_, item_id), version in alive.items()
+                if version.change.kind.is_folder and version.change.parent_id in dead and item_id not in dead
+            }
+            dead |= below
+            grew = bool(below)
+        kept = {key for key, version in alive.items() if version.change.parent_id not in dead}
         return set(living) - kept

@@ -47,7 +47,9 @@ async def stored(world: World, segments: list[list[ItemVersion]]) -> tuple[list[
                 await writer.add_version(version)
             else:
                 await writer.add(
-                    version.feed, version.change, {Form.NATIVE: version.change.name.encode(errors="surrogatepass")}
+                    version.feed,
+                    version.change,
+                    {Form.NATIVE: version.change.name.encode(errors="surrogatepass")},
                 )
         refs.append(await writer.close(SegmentKind.DELTA))
         written = [replace(version, seq=number + 1) for version in rows]

@@ -19,7 +19,7 @@ def pieces(data: bytes) -> list[bytes]:
     return result
 
 
-def in_portions(data: bytes, portions: list[int]) -> list[int]:
+def in_portions(data: bytes, portions: list[int], spare_bytes: int = 0) -> list[int]:
     """The cuts when the item comes in these portions, over and over."""
     lengths: list[int] = []
     carry, position, turn = b"", 0, 0
@@ -28,7 +28,7 @@ def in_portions(data: bytes, portions: list[int]) -> list[int]:
         position, turn = position + len(portion), turn + 1
         carry += portion
         taken = 0
-        for length in cut(carry, is_end=position >= len(data)):
+        for length in cut(carry, is_end=position >= len(data), spare_bytes=spare_bytes):
             lengths.append(length)
             taken += length
         carry = carry[taken:]
@@ -49,10 +49,13 @@ def test_the_chunks_are_the_item_and_keep_their_bounds(seed: int, size: int) -> 
     seed=st.integers(0, 2**32),
     size=st.integers(0, 7 * MIB),
     portions=st.lists(st.integers(300_000, 5 * MIB), min_size=1, max_size=4),
+    spare_bytes=st.integers(0, 3 * MIB),
 )
-def test_the_portions_that_it_comes_in_change_no_boundary(seed: int, size: int, portions: list[int]) -> None:
+def test_the_portions_that_it_comes_in_change_no_boundary(
+    seed: int, size: int, portions: list[int], spare_bytes: int
+) -> None:
     data = Random(seed).randbytes(size)
-    assert in_portions(data, portions) == [len(chunk) for chunk in pieces(data)]
+    assert in_portions(data, portions, spare_bytes) == [len(chunk) for chunk in pieces(data)]
 
 
 def test_data_without_any_boundary_is_cut_at_the_greatest_length_in_any_portions() -> None:

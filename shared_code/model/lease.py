@@ -1,0 +1,66 @@
+"""How long blobs have to live. Pure arithmetic; docs/design.md has the proof that it keeps.
+
+R = retention, C = checkpoint interval, M = margin, all in days. A blob written or renewed at t is leased until
+t + R + C + M. A snapshot whose last checkpoint is C old or older is itself a checkpoint, which renews everything
+that it names. So whatever a snapshot s names is leased until s + R at least, and a lease that has run out proves
+that no restore point in retention needs the blob.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared_code.errors import ConfigError
+
+# A WORM policy spans 1 to 146,000 days
+# (learn.microsoft.com/azure/storage/blobs/immutable-time-based-retention-policy-overview, checked 2026-11-24).
+MAX_LEASE_DAYS = 146_000
+LEAST_RETENTION_DAYS = 7
+LEAST_MARGIN_DAYS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTerms:
+    """R, C and M of one customer."""
+
+    retention_days: int
+    checkpoint_days: int
+    margin_days: int
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for terms that could not keep the promise, naming the arithmetic."""
+        problems: list[str] = []
+        if self.retention_days < LEAST_RETENTION_DAYS:
+            problems.append(f"retention R = {self.retention_days} days is less than {LEAST_RETENTION_DAYS}")
+        if self.checkpoint_days < 1:
+            problems.append(f"checkpoint interval C = {self.checkpoint_days} days is less than 1")
+        if self.margin_days < LEAST_MARGIN_DAYS:
+            problems.append(
+                f"margin M = {self.margin_days} days is less than {LEAST_MARGIN_DAYS}: a run that is late by more "
+                "than M after C would name blobs whose lease ends before the retention of its snapshot"
+            )
+        if self.lease_days > MAX_LEASE_DAYS:
+            problems.append(
+                f"R + C + M = {self.retention_days} + {self.checkpoint_days} + {self.margin_days} = "
+                f"{self.lease_days} days is more than a WORM policy can span ({MAX_LEASE_DAYS})"
+            )
+        if problems:
+            raise ConfigError(problems)
+
+    @property
+    def lease_days(self) -> int:
+        """R + C + M."""
+        return self.retention_days + self.checkpoint_days + self.margin_days
+
+    def until(self, now: datetime) -> datetime:
+        """Until when a blob that is written or renewed at ``now`` is leased."""
+        return now + timedelta(days=self.lease_days)
+
+    def checkpoint_due(self, last_checkpoint_at: datetime, now: datetime) -> bool:
+        """Whether a snapshot that is committed now has to be a checkpoint."""
+        return now >= last_checkpoint_at + timedelta(days=self.checkpoint_days)
+
+    def in_retention(self, committed_at: datetime, now: datetime) -> bool:
+        """Whether a snapshot is still promised to be restorable."""
+        return now <= committed_at + timedelta(days=self.retention_days)
