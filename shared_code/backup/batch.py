@@ -212,7 +212,7 @@ async def bury(state: SliceState, writer: SliceWriter, version: ItemVersion) -> 
     state.count(deleted=1)
     if version.change.kind.is_folder:
         state.folder_gone = True
-        state.feeds.pop(version.change.opens_feed, None)
+        state.close_feed(version.change.opens_feed)
 
 
 def _living(entry: PendingChange, previous: PreviousVersions) -> ItemVersion | None:

@@ -10,11 +10,13 @@ from shared_code.backup.state import SliceState
 from shared_code.errors import SourceContentError, SourceError, SourceNotFoundError
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, ItemVersion
-from shared_code.model.snapshot import PartialFile
+from shared_code.model.snapshot import PartialFile, PendingChange
 
 # A slice reads at least this much of a file, so that every slice ends behind a new chunk boundary
 # (a chunk is at most 4 MiB).
 _LEAST_BYTES = 8 * 1024 * 1024
+# A file that an earlier run failed on may be one that changes all the time: it is read in one slice, if that can be.
+_ONE_GO_BYTES = 4 * 1024**3
 
 
 class LargeFileCopier:
@@ -27,9 +29,8 @@ class LargeFileCopier:
         self._meter = meter
 
     async def copy(self, partial: PartialFile, known: Sequence[ItemVersion]) -> Fetched | None:
-        """Go on with ``partial``. A file that an earlier run failed on, for it may have changed between two slices, is
-        read in one go. Returns what came of it when it is not stored (gone, skipped, failed); None when
-        it is stored, or when the budget ran out and ``state.partial`` tells the next slice where to go on."""
+        """Go on with ``partial``. Returns what came of it when it is not stored (skipped, failed, gone); None when it is
+        stored, or when the budget ran out and ``state.partial`` tells the next slice where to go on."""
         change = partial.pending.change
         self._state.partial = None
         try:
@@ -42,12 +43,9 @@ class LargeFileCopier:
                 return await self._copy_stream(stream, partial, known)
             finally:
                 await stream.aclose()
-        except SourceNotFoundError:
-            return Fetched(change, change, FetchState.GONE, {})
-        except SourceContentError as error:
-            return Fetched(change, change, FetchState.FAILED, {}, error=error.message)
         except SourceError as error:
-            if not error.retryable:
+            # Away in the middle of reading: whether for good, the next run will hear when it asks for the item.
+            if not error.retryable and not isinstance(error, SourceNotFoundError):
                 raise
             return Fetched(change, change, FetchState.FAILED, {}, error=error.message)
 
@@ -58,12 +56,13 @@ class LargeFileCopier:
         digest = self._source.digest(partial.hash_state)
         file = self._writer.open_file(entry.feed, digest, partial.chunks, known)
         read_bytes = 0
+        in_one_go = entry.attempts > 0 and fresh.size_bytes <= _ONE_GO_BYTES
         async for data in stream.chunks():
             await file.write(data)
             read_bytes += len(data)
             self._meter.add(read_bytes=len(data))
             at_end = partial.offset + read_bytes >= fresh.size_bytes
-            if self._meter.spent and read_bytes >= _LEAST_BYTES and not at_end and not entry.attempts:
+            if self._meter.spent and read_bytes >= _LEAST_BYTES and not at_end and not in_one_go:
                 await self._suspend(file, digest, partial, fresh)
                 return None
         size_bytes = await file.complete()
@@ -79,7 +78,7 @@ class LargeFileCopier:
 
     async def _suspend(self, file: FileWriter, digest: ContentDigest, partial: PartialFile, fresh: Change) -> None:
         offset, chunks = await file.suspend()
-        pending = type(partial.pending)(partial.pending.feed, fresh, partial.pending.attempts)
+        pending = PendingChange(partial.pending.feed, fresh, partial.pending.attempts)
         self._state.partial = PartialFile(pending, offset, chunks, digest.state())
         self._state.count(read_bytes=offset - partial.offset)
 

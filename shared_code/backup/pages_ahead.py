@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from shared_code.backup.ports import Source
 from shared_code.backup.state import SliceState
+from shared_code.errors import SourceUnavailableError
 from shared_code.model.feed import FeedPage
 from shared_code.model.snapshot import FeedState, PendingChange
 
@@ -53,7 +54,11 @@ class PagesAhead:
                 continue
             if page.gone:
                 state.feeds[feed] = FeedState(page.cursor, finished=True)
+                state.fail_feed(feed, page.error or "the source does not know this folder now")
                 continue
+            if not page.finished and page.cursor == cursor:
+                raise SourceUnavailableError("A page of a feed names itself as the next one; the feed is read later.")
+            state.read_feed(feed)
             state.pending.extend(PendingChange(feed, change) for change in page.changes)
             state.feeds[feed] = replace(known, cursor=page.cursor, finished=page.finished)
         return expired

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shared_code.model.item import Change, ItemVersion
+from shared_code.model.item import Change, ItemKind, ItemVersion
 from shared_code.model.outcome import Counts, ItemFailure, ItemSkip
 from shared_code.model.resource import Resource
 from shared_code.model.snapshot import (
@@ -76,7 +76,10 @@ class SliceState:
             segments=(),
             feeds=feeds,
             counts=Counts(),
-            pending=deque(PendingChange(entry.feed, entry.change, entry.attempts) for entry in failures),
+            pending=deque(
+                PendingChange(entry.feed, entry.change, entry.attempts) for entry in failures if not _is_of_feed(entry)
+            ),
+            failures={(entry.feed, entry.change.item_id): entry for entry in failures if _is_of_feed(entry)},
             skips={(entry.feed, entry.item_id): entry for entry in latest.skips} if latest else {},
         )
 
@@ -158,6 +161,22 @@ class SliceState:
         self.failures[key] = ItemFailure(entry.feed, replace(entry.change, transient={}), error, entry.attempts + 1)
         self.count(failed=1)
 
+    def fail_feed(self, feed: str, error: str) -> None:
+        """A feed could not be read: what it held stays as it was, and the snapshot is partial. Its folder's deletion
+        (``close_feed``) settles that, or a later run that reads it."""
+        attempts = self.failures[(feed, feed)].attempts if (feed, feed) in self.failures else 0
+        self.failures[(feed, feed)] = ItemFailure(feed, Change(feed, ItemKind.MAIL_FOLDER), error, attempts + 1)
+        self.count(failed=1)
+
+    def read_feed(self, feed: str) -> None:
+        """The feed can be read: earlier trouble with it is history."""
+        self.failures.pop((feed, feed), None)
+
+    def close_feed(self, feed: str) -> None:
+        """The folder that brought the feed is gone, and all trouble with it."""
+        self.feeds.pop(feed, None)
+        self.failures.pop((feed, feed), None)
+
     def to_progress(self) -> Progress:
         """The record that the next slice starts from."""
         return Progress(
@@ -193,3 +212,8 @@ class SliceState:
             failures=tuple(self.failures.values()),
             skips=tuple(self.skips.values()),
         )
+
+
+def _is_of_feed(failure: ItemFailure) -> bool:
+    """Whether it is not an item that failed but the reading of a whole feed, which is polled again anyway."""
+    return failure.change.item_id == failure.feed

@@ -17,7 +17,7 @@ class FeedPage:
     ``cursor`` is where to go on: the next page, or, when ``finished``, the delta link that the next run
     starts from. ``expired``: the cursor is no longer known to the source; the feed starts again without one.
     ``gone``: the source knows no such feed now; it is asked again by the next run, for only the deletion of its
-    folder proves that what it held is gone.
+    folder proves that what it held is gone. ``error`` says why it could not be read.
     """
 
     changes: tuple[Change, ...]
@@ -25,6 +25,7 @@ class FeedPage:
     finished: bool
     expired: bool = False
     gone: bool = False
+    error: str = ""
 
 
 class FetchState(StrEnum):

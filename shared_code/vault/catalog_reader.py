@@ -90,11 +90,17 @@ def _children(state: CatalogState, parent_id: str, limit: int, last: str | None)
         rows = state.rows(sql.CHILDREN, parameters)
     else:
         place = state.rows(sql.SHOWN_ITEM, {"item": last})
-        if not place or place[0][1] != parameters["parent"]:
+        if not place or parameters["parent"] not in (place[0][1], _listed_under(state, place[0][1])):
             raise _bad_token()
         rows = state.rows(sql.CHILDREN_AFTER, {**parameters, "last": last})
     versions = _fetch(state, rows[:limit])
     return BrowsePage(versions, _token_after(versions[-1]) if len(rows) > limit else "")
+
+
+def _listed_under(state: CatalogState, parent_id: str) -> str:
+    """The folder in whose listing stands what names this parent: the top, if nobody has heard of it."""
+    parent = state.rows(sql.SHOWN_ITEM, {"item": parent_id})
+    return parent_id if parent and parent[0][2] else ""
 
 
 def _path_of(state: CatalogState, item_id: str) -> tuple[ItemVersion, ...]:

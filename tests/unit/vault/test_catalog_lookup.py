@@ -71,6 +71,9 @@ def plain(version: ItemVersion) -> ItemVersion:
     return replace(version, representations=tuple(replace(entry, chunks=()) for entry in version.representations))
 
 
+GONE = ItemVersion("f", Change("gone", ItemKind.FOLDER, deleted=True))
+
+
 @settings(max_examples=40, deadline=None)
 @given(segments=SEGMENTS)
 async def test_previous_agrees_with_the_oracle(
@@ -106,6 +109,13 @@ async def test_to_bury_agrees_with_the_oracle(
     assert set(keys) == oracle.buried(relisted)
 
 
+async def test_what_lies_in_a_folder_that_was_never_heard_of_stays(world: World) -> None:
+    refs, _ = await stored(world, [[ItemVersion("f", Change("early", ItemKind.FILE, parent_id="comes later"))]])
+    lookup = await world.vault.open_catalog(refs)
+    assert [version async for version in lookup.to_bury({})] == []
+    await lookup.aclose()
+
+
 async def test_parents_are_buried_first_however_deep(world: World) -> None:
     names = [f"d{n:03}" for n in range(60)]
     rows = [
@@ -114,6 +124,7 @@ async def test_parents_are_buried_first_however_deep(world: World) -> None:
     ]
     rows += [ItemVersion("f", Change(f"leaf{n}", ItemKind.FILE, parent_id=names[n])) for n in range(60)]
     rows.append(ItemVersion("f", Change("kept", ItemKind.FILE)))
+    rows.append(GONE)
     refs, _ = await stored(world, [rows[::-1]])
     lookup = await world.vault.open_catalog(refs)
     found = [version.change async for version in lookup.to_bury({})]
@@ -124,7 +135,7 @@ async def test_parents_are_buried_first_however_deep(world: World) -> None:
 
 async def test_what_is_deleted_while_it_is_told_stays_told(world: World) -> None:
     refs, _ = await stored(
-        world, [[ItemVersion("f", Change(f"i{n}", ItemKind.FILE, parent_id="gone")) for n in range(1203)]]
+        world, [[GONE, *(ItemVersion("f", Change(f"i{n}", ItemKind.FILE, parent_id="gone")) for n in range(1203))]]
     )
     lookup = await world.vault.open_catalog(refs)
     count = 0
@@ -219,7 +230,7 @@ async def test_a_larger_catalog_answers_from_its_file(world: World) -> None:
         ItemVersion("f", Change(f"i{n}", ItemKind.FILE, parent_id="" if n % 2 else "gone", name=f"n{n}"))
         for n in range(21_000)
     ]
-    refs, _ = await stored(world, [rows[:20_500], rows[:500], rows[20_500:]])
+    refs, _ = await stored(world, [rows[:20_500], rows[:500], [*rows[20_500:], GONE]])
     lookup = await world.vault.open_catalog(refs)
     found = await lookup.previous([("f", f"i{n}") for n in range(0, 21_000, 100)], [])
     assert len(found.by_key) == 210
