@@ -8,16 +8,49 @@ that no restore point in retention needs the blob.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Self
 
 from shared_code.errors import ConfigError
+from shared_code.model.item import format_time, parse_time
 
 # A WORM policy spans 1 to 146,000 days
 # (learn.microsoft.com/azure/storage/blobs/immutable-time-based-retention-policy-overview, checked 2026-11-24).
 MAX_LEASE_DAYS = 146_000
 LEAST_RETENTION_DAYS = 7
 LEAST_MARGIN_DAYS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointMark:
+    """When everything that a snapshot names was last leased anew, and on which terms. All of it is leased until
+    ``at`` + ``lease_days`` at least."""
+
+    at: datetime
+    retention_days: int
+    lease_days: int
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"at": format_time(self.at), "retention_days": self.retention_days, "lease_days": self.lease_days}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of to_json."""
+        return cls(parse_time(value["at"]), value["retention_days"], value["lease_days"])
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob as the lease keeping sees it. ``leased_until`` is None for one that never had a lease."""
+
+    name: str
+    version_id: str
+    size_bytes: int
+    created_at: datetime
+    leased_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +90,19 @@ class LeaseTerms:
         """Until when a blob that is written or renewed at ``now`` is leased."""
         return now + timedelta(days=self.lease_days)
 
-    def checkpoint_due(self, last_checkpoint_at: datetime, now: datetime) -> bool:
-        """Whether a snapshot that is committed now has to be a checkpoint."""
-        return now >= last_checkpoint_at + timedelta(days=self.checkpoint_days)
+    def checkpoint_due(self, last: CheckpointMark, now: datetime) -> bool:
+        """Whether a snapshot that is committed now has to be a checkpoint: C is over, or the retention was raised."""
+        is_over = now >= last.at + timedelta(days=self.checkpoint_days)
+        return is_over or self.retention_days > last.retention_days
+
+    def can_build_on(self, last: CheckpointMark, now: datetime) -> bool:
+        """Whether what was leased then is certain to be there still, M before the end of its leases. If not, a backup
+        begins anew instead of building on what may be deleted under its hands."""
+        return now < last.at + timedelta(days=last.lease_days - self.margin_days)
+
+    def mark(self, now: datetime) -> CheckpointMark:
+        """The mark of a checkpoint that begins now."""
+        return CheckpointMark(now, self.retention_days, self.lease_days)
 
     def in_retention(self, committed_at: datetime, now: datetime) -> bool:
         """Whether a snapshot is still promised to be restorable."""

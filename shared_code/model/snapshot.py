@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from shared_code.errors import UnsupportedFormatError
 from shared_code.model.item import Change, ChunkRef, format_time, parse_time
+from shared_code.model.lease import CheckpointMark
 from shared_code.model.outcome import Counts, ItemFailure, ItemSkip
 from shared_code.model.resource import Resource
 
@@ -63,7 +64,9 @@ class SegmentRef:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The commit record of one resource at one moment. It depends on no other snapshot: ``segments`` are all that
-    is needed to list it, ``cursors`` all that the next run starts from (an empty one: list that feed anew)."""
+    is needed to list it, ``cursors`` all that the next run starts from (an empty one: list that feed anew).
+    ``checkpoint`` is the last one, at most C + M before ``committed_at``: it vouches for the leases of all that the
+    segments name."""
 
     customer_id: str
     resource: Resource
@@ -74,6 +77,7 @@ class Snapshot:
     segments: tuple[SegmentRef, ...]
     cursors: Mapping[str, str]
     counts: Counts
+    checkpoint: CheckpointMark
     failures: tuple[ItemFailure, ...] = ()
     skips: tuple[ItemSkip, ...] = ()
 
@@ -94,6 +98,7 @@ class Snapshot:
             "committed_at": format_time(self.committed_at),
             "state": str(self.state),
             "counts": self.counts.to_json(),
+            "checkpoint": self.checkpoint.to_json(),
             "segments": [segment.to_json() for segment in self.segments],
             "cursors": dict(self.cursors),
             "failures": [failure.to_json() for failure in self.failures],
@@ -114,6 +119,7 @@ class Snapshot:
             segments=tuple(SegmentRef.from_json(entry) for entry in value["segments"]),
             cursors=dict(value["cursors"]),
             counts=Counts.from_json(value["counts"]),
+            checkpoint=CheckpointMark.from_json(value["checkpoint"]),
             failures=tuple(ItemFailure.from_json(entry) for entry in value["failures"]),
             skips=tuple(ItemSkip.from_json(entry) for entry in value["skips"]),
         )
@@ -142,20 +148,26 @@ class FeedState:
 @dataclass(frozen=True, slots=True)
 class PendingChange:
     """A change that was read from its feed and not yet dealt with. ``attempts`` counts the earlier runs that
-    failed on it."""
+    failed on it. ``force``: what is stored of it is damaged, so it is fetched however unchanged it is."""
 
     feed: str
     change: Change
     attempts: int = 0
+    force: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """JSON form."""
-        return {"feed": self.feed, "change": self.change.to_json(), "attempts": self.attempts}
+        return {
+            "feed": self.feed,
+            "change": self.change.to_json(),
+            "attempts": self.attempts,
+            "force": self.force,
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Inverse of to_json."""
-        return cls(value["feed"], Change.from_json(value["change"]), value["attempts"])
+        return cls(value["feed"], Change.from_json(value["change"]), value["attempts"], value["force"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +205,9 @@ class Progress:
     """Where slice ``slice_number`` of snapshot ``seq`` stopped. The next slice needs nothing else.
 
     ``segments`` are those written for this snapshot so far; ``inherited`` those of the snapshot before it.
-    ``folder_gone``: a folder was deleted, so what lay in it has to be buried before the commit.
+    ``folder_gone``: a folder was deleted, so what lay in it has to be buried before the commit. ``checkpoint`` vouches
+    for what is named so far; ``checkpointing`` is when the new checkpoint began, if one did, and ``merged`` whether
+    its base is written.
     """
 
     customer_id: str
@@ -206,11 +220,14 @@ class Progress:
     segments: tuple[SegmentRef, ...]
     feeds: Mapping[str, FeedState]
     counts: Counts
+    checkpoint: CheckpointMark
     pending: Sequence[PendingChange] = ()
     partial: PartialFile | None = None
     failures: Sequence[ItemFailure] = ()
     skips: Sequence[ItemSkip] = ()
     folder_gone: bool = False
+    checkpointing: CheckpointMark | None = None
+    merged: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """JSON form, as stored."""
@@ -231,6 +248,9 @@ class Progress:
             "failures": [failure.to_json() for failure in self.failures],
             "skips": [skip.to_json() for skip in self.skips],
             "folder_gone": self.folder_gone,
+            "checkpoint": self.checkpoint.to_json(),
+            "checkpointing": self.checkpointing.to_json() if self.checkpointing else None,
+            "merged": self.merged,
         }
 
     @classmethod
@@ -253,6 +273,9 @@ class Progress:
             failures=tuple(ItemFailure.from_json(entry) for entry in value["failures"]),
             skips=tuple(ItemSkip.from_json(entry) for entry in value["skips"]),
             folder_gone=value["folder_gone"],
+            checkpoint=CheckpointMark.from_json(value["checkpoint"]),
+            checkpointing=CheckpointMark.from_json(value["checkpointing"]) if value["checkpointing"] else None,
+            merged=value["merged"],
         )
 
 

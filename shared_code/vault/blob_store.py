@@ -64,9 +64,10 @@ class BlobStore(Protocol):
         BlobNotFoundError."""
         ...
 
-    def list(self, prefix: str, *, details: bool = False) -> AsyncIterator[BlobInfo]:
+    def list(self, prefix: str, *, details: bool = False, all_versions: bool = False) -> AsyncIterator[BlobInfo]:
         """Current blobs whose names start with ``prefix``, in the order of their names. ``details``: with leases, tags
-        and legal holds."""
+        and legal holds. ``all_versions``: previous versions too, the oldest of a name first; deleted ones that are
+        kept as versions among them."""
         ...
 
     async def extend_lease(self, name: str, version_id: str, until: datetime) -> None:

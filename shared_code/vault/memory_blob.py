@@ -107,14 +107,17 @@ class MemoryBlobStore:
         self._end("read", name)
         return data
 
-    async def list(self, prefix: str, *, details: bool = False) -> AsyncIterator[BlobInfo]:
+    async def list(
+        self, prefix: str, *, details: bool = False, all_versions: bool = False
+    ) -> AsyncIterator[BlobInfo]:
         """See BlobStore."""
         self._begin("list", prefix)
         self._check_container()
         found = [
-            blob.versions[blob.current].info
+            version.info
             for name, blob in sorted(self.blobs.items())
-            if name.startswith(prefix) and blob.current is not None
+            for version_id, version in sorted(blob.versions.items())
+            if name.startswith(prefix) and (all_versions or version_id == blob.current)
         ]
         self._end("list", prefix)
         for info in found:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 from shared_code.errors import IntegrityError
-from shared_code.model.item import ChunkRef, Representation
+from shared_code.model.item import ChunkRef, Form, Representation
 from shared_code.vault.blob_store import BlobStore
 from shared_code.vault.pack import MAX_CHUNK_BYTES, FrameDecoder
 
@@ -76,6 +76,12 @@ async def read_representation(store: BlobStore, representation: Representation) 
         raise IntegrityError(
             f"The chunks of an item hold {total} bytes; its catalog row says {representation.size_bytes}."
         )
+
+
+async def read_chunk(store: BlobStore, chunk: ChunkRef) -> bytes:
+    """The plain bytes of one chunk, checked. Raises as ``read_representation``."""
+    parts = [part async for part in read_representation(store, Representation(Form.NATIVE, chunk.size_bytes, (chunk,)))]
+    return b"".join(parts)
 
 
 def _decode(decoder: FrameDecoder, read: RangedRead, data: bytes) -> bytes:

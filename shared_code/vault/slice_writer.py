@@ -6,7 +6,7 @@ ones go through in portions of a few MiB. Rows rest in a file from the moment th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from shared_code.vault.catalog_rows import spool_row
 from shared_code.vault.catalog_writer import RowSpool
 from shared_code.vault.chunking import WHOLE_BELOW_BYTES
 from shared_code.vault.file_writer import ContentDigest, PackedFile
+from shared_code.vault.pack_reader import read_chunk
 from shared_code.vault.pack_table import Placement, chunks_of
 from shared_code.vault.pack_writer import PackWriter
 
@@ -81,6 +82,20 @@ class PackedSlice:
         ``seq`` is ignored; the slice's own is written. Raises VaultError."""
         self._check_open()
         await self._enqueue(_Entry(version.feed, version.change, self._next_ordinal(), (), (), version), 0)
+
+    async def rewrite(self, version: ItemVersion, packs: Collection[tuple[str, str]]) -> None:
+        """Store anew what ``version`` has in these packs (name, version id); the rest of it stays where it is. Raises
+        IntegrityError, BlobNotFoundError when what is to be moved is damaged; then nothing of it is written."""
+        self._check_open()
+        parts: list[tuple[Form, list[Placement]]] = []
+        for representation in version.representations:
+            placements: list[Placement] = []
+            for chunk in representation.chunks:
+                is_moved = (chunk.pack, chunk.version_id) in packs
+                data = await read_chunk(self._store, chunk) if is_moved else None
+                await self._packs.hand_over(self._place(chunk, data, placements))
+            parts.append((representation.form, placements))
+        await self._packs.hand_over(self._store_row(version.feed, version.change, self._next_ordinal(), parts))
 
     def open_file(
         self,
@@ -154,6 +169,10 @@ class PackedSlice:
             return [(r.form, [place(chunk) for chunk in r.chunks]) for r in entry.version.representations]
         known = chunks_of(entry.known)
         return [(form, [self._packs.put(data, known)] if data else []) for form, data in entry.forms]
+
+    def _place(self, chunk: ChunkRef, data: bytes | None, placements: list[Placement]) -> Iterator[None]:
+        placements.append(self._packs.table.place(chunk) if data is None else self._packs.put(data, {}))
+        yield
 
     async def _add_large(
         self, feed: str, change: Change, forms: Mapping[Form, bytes], known: tuple[ItemVersion, ...]

@@ -37,21 +37,49 @@ class SnapshotRecords:
 
     async def numbers(self, resource_id: str) -> tuple[int, ...]:
         """Numbers of a resource's snapshots, oldest first; none for what was never backed up."""
-        prefix = snapshot_prefix(check_resource_id(resource_id))
-        try:
-            found = [parse_snapshot_name(info.name) async for info in self._store.list(prefix)]
-        except BlobNotFoundError:  # no container: nothing was ever backed up for this customer
-            return ()
-        return tuple(sorted(number for number in found if number is not None))
+        return tuple(sorted(await self._snapshots(resource_id)))
+
+    async def latest(self, resource_id: str) -> Snapshot | None:
+        """The newest snapshot of a resource. Raises IntegrityError, UnsupportedFormatError."""
+        found = await self._snapshots(resource_id)
+        return await self._read(resource_id, max(found), found[max(found)]) if found else None
 
     async def read(self, resource_id: str, seq: int) -> Snapshot:
         """Raises SnapshotNotFoundError, IntegrityError, UnsupportedFormatError."""
-        name = snapshot_name(check_resource_id(resource_id), seq)
-        try:
-            data = await self._store.read(name)
-        except BlobNotFoundError as error:
+        first = await self._first_versions(snapshot_name(check_resource_id(resource_id), seq))
+        if not first:
             raise SnapshotNotFoundError(
                 f"There is no snapshot {seq} of {resource_id}: list its snapshots to see which there are.",
+                resource_id=resource_id,
+                seq=seq,
+            )
+        [version_id] = first.values()
+        return await self._read(resource_id, seq, version_id)
+
+    async def _snapshots(self, resource_id: str) -> dict[int, str]:
+        """Number -> version id."""
+        first = await self._first_versions(snapshot_prefix(check_resource_id(resource_id)))
+        numbers = {parse_snapshot_name(name): version_id for name, version_id in first.items()}
+        return {number: version_id for number, version_id in numbers.items() if number is not None}
+
+    async def _first_versions(self, prefix: str) -> dict[str, str]:
+        """Name -> id of its first version. A record is written once: whatever was put over it later, or whoever
+        deleted it, the first version is the record."""
+        first: dict[str, str] = {}
+        try:
+            async for info in self._store.list(prefix, all_versions=True):
+                first.setdefault(info.name, info.version_id)
+        except BlobNotFoundError:  # no container: nothing was ever backed up for this customer
+            return {}
+        return first
+
+    async def _read(self, resource_id: str, seq: int, version_id: str) -> Snapshot:
+        name = snapshot_name(resource_id, seq)
+        try:
+            data = await self._store.read(name, version_id=version_id)
+        except BlobNotFoundError as error:
+            raise SnapshotNotFoundError(
+                f"Snapshot {seq} of {resource_id} has just expired: list its snapshots again.",
                 resource_id=resource_id,
                 seq=seq,
             ) from error
@@ -68,13 +96,12 @@ class SnapshotRecords:
 
     async def latest_progress(self, resource_id: str, seq: int) -> Progress | None:
         """The newest progress record towards snapshot ``seq``. Raises IntegrityError, UnsupportedFormatError."""
-        prefix = progress_prefix(check_resource_id(resource_id), seq)
-        found = [parse_progress_name(info.name) async for info in self._store.list(prefix)]
-        newest = max((entry for entry in found if entry is not None), default=None)
+        first = await self._first_versions(progress_prefix(check_resource_id(resource_id), seq))
+        newest = max((entry for entry in map(parse_progress_name, first) if entry is not None), default=None)
         if newest is None:
             return None
         name = progress_name(resource_id, *newest)
-        progress = Progress.from_json(_decode(name, await self._store.read(name)))
+        progress = Progress.from_json(_decode(name, await self._store.read(name, version_id=first[name])))
         _check_place(name, self._customer_id == progress.customer_id)
         _check_place(name, (resource_id, *newest) == (progress.resource.id, progress.seq, progress.slice_number))
         return progress
