@@ -105,6 +105,7 @@ class BatchCopier:
             previous,
             relisting=relisting,
             stream_from_bytes=self._source.stream_from_bytes,
+            force=entry.force,
         )
         match decision.action:
             case Action.FETCH:
@@ -149,6 +150,7 @@ class BatchCopier:
                 await self._writer.add(entry.feed, fetched.change, fetched.forms, _known(entry, fetched, previous))
                 state.note(entry.feed, fetched.change)
                 state.settle(entry.feed, entry.change.item_id)
+                state.mend(entry)
                 state.count(stored=1, read_bytes=read_bytes)
             case FetchState.GONE:
                 await self._gone(entry, living)
@@ -168,6 +170,7 @@ class BatchCopier:
         if living:
             await bury(self._state, self._writer, living)
         self._state.settle(entry.feed, entry.change.item_id)
+        self._state.mend(entry)
         self._state.count(gone=1)
 
     async def _skip(self, entry: PendingChange, cause: SkipCause, living: ItemVersion | None) -> None:
@@ -222,11 +225,13 @@ def _living(entry: PendingChange, previous: PreviousVersions) -> ItemVersion | N
 
 def _known(entry: PendingChange, fetched: Fetched, previous: PreviousVersions) -> list[ItemVersion]:
     by_hash: Mapping[str, ItemVersion] = previous.by_hash
-    same = by_hash.get(fetched.change.content_hash)
+    same = None if entry.force else by_hash.get(fetched.change.content_hash)
     return [*_known_versions(entry, previous), *([same] if same else [])]
 
 
 def _known_versions(entry: PendingChange, previous: PreviousVersions) -> list[ItemVersion]:
     """Stored versions whose chunks are likely to come again: this item's, in this or another folder."""
+    if entry.force:  # what is stored is damaged: nothing of it is referred to again
+        return []
     candidates = (_living(entry, previous), previous.by_item.get(entry.change.item_id))
     return [version for version in candidates if version]

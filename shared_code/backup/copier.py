@@ -13,11 +13,13 @@ from datetime import datetime
 
 from shared_code.backup.batch import BATCH_ITEMS, BatchCopier, bury
 from shared_code.backup.budget import Meter, SliceBudget
+from shared_code.backup.checkpoint import Checkpointer
 from shared_code.backup.pages_ahead import PagesAhead
-from shared_code.backup.ports import SliceWriter, Source, Vault
-from shared_code.backup.state import SliceState
+from shared_code.backup.ports import Damage, SliceWriter, Source, Vault
+from shared_code.backup.state import SliceState, Start
 from shared_code.errors import BlobExistsError
 from shared_code.model.item import ItemVersion
+from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import Resource
 from shared_code.model.run import ResourceOutcome, RunState
 from shared_code.model.snapshot import SegmentRef, Snapshot, SnapshotState
@@ -45,6 +47,8 @@ class ResourceCopier:
         customer_id: str,
         vault: Vault,
         source: Source,
+        damage: Damage,
+        terms: LeaseTerms,
         budget: SliceBudget,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -52,6 +56,8 @@ class ResourceCopier:
         self._customer_id = customer_id
         self._vault = vault
         self._source = source
+        self._damage = damage
+        self._terms = terms
         self._budget = budget
         self._now = now
         self._monotonic = monotonic
@@ -67,26 +73,65 @@ class ResourceCopier:
         if latest and latest.run_id == run_id:
             return SliceResult(outcome_of(latest))
         state = await self._begin(resource, run_id, latest)
-        writer = self._vault.open_slice(resource, state.seq, state.slice_number)
-        try:
-            finished = await self._work(state, writer)
-            state.count(written_bytes=writer.written_bytes)
-            if finished:
-                return await self._commit_snapshot(state)
+        meter = Meter(self._budget, self._monotonic)
+        if not await self._work(state, meter):
             return await self._commit_progress(state)
-        finally:
-            await writer.abort()
+        await self._bury(state)
+        checkpoint = Checkpointer(self._vault, state, meter, self._terms, self._now)
+        if checkpoint.is_due and not await checkpoint.run():
+            return await self._commit_progress(state)
+        return await self._commit_snapshot(state)
 
     async def _begin(self, resource: Resource, run_id: str, latest: Snapshot | None) -> SliceState:
-        seq = latest.seq + 1 if latest else 1
+        """Go on from the last progress record; or begin anew, on the last snapshot if what it names is certain to be
+        there still."""
+        now, seq, slice_number = self._now(), latest.seq + 1 if latest else 1, 1
         progress = await self._vault.latest_progress(resource, seq)
         if progress:
-            return SliceState.after(progress, resource, run_id)
-        return SliceState.first(self._customer_id, resource, run_id, self._now(), self._source.root_feeds(), latest)
+            if self._terms.can_build_on(progress.checkpoint, now):
+                return SliceState.after(progress, resource, run_id)
+            slice_number = progress.slice_number + 1
+        start = Start(
+            self._customer_id, resource, run_id, now, self._source.root_feeds(), self._terms, seq, slice_number
+        )
+        if latest and not self._terms.can_build_on(latest.checkpoint, now):
+            _log.warning("%s is backed up anew: its last checkpoint was at %s", resource.id, latest.checkpoint.at)
+            latest = None
+        state = SliceState.first(start, latest)
+        await self._fetch_damaged(state)
+        return state
 
-    async def _work(self, state: SliceState, writer: SliceWriter) -> bool:
+    async def _fetch_damaged(self, state: SliceState) -> None:
+        """Put what verification has found damaged first in line."""
+        keys = list(await self._damage.damaged(state.resource.id))
+        if not keys:
+            return
+        catalog = await self._vault.open_catalog(state.all_segments)
+        try:
+            stored = (await catalog.previous(keys, [])).by_key
+        finally:
+            await catalog.aclose()
+        for key in keys:
+            version = stored.get(key)
+            if version and not version.change.deleted:
+                state.fetch_again(version)
+            else:
+                state.repaired.add(key)
+
+    async def _work(self, state: SliceState, meter: Meter) -> bool:
         """Work until the budget is spent (False) or all is copied (True); the slice's segment is written."""
-        meter = Meter(self._budget, self._monotonic)
+        writer = self._vault.open_slice(state.resource, state.seq, state.slice_number)
+        try:
+            expired = await self._copy(state, writer, meter)
+            self._add_segment(state, await writer.close(state.segment_kind))
+            state.count(written_bytes=writer.written_bytes)
+        finally:
+            await writer.abort()
+        state.relist({*expired, *state.reappeared})
+        return not (state.partial or state.pending or state.unfinished())
+
+    async def _copy(self, state: SliceState, writer: SliceWriter, meter: Meter) -> list[str]:
+        """Copy until the budget is spent or nothing is left; returns the feeds whose cursor has expired."""
         batches = BatchCopier(self._vault, self._source, state, writer, meter)
         pages = PagesAhead(self._source, state)
         expired: list[str] = []
@@ -103,9 +148,7 @@ class ResourceCopier:
         finally:
             await pages.aclose()
             await batches.aclose()
-        self._add_segment(state, await writer.close(state.segment_kind))
-        state.relist({*expired, *state.reappeared})
-        return not (state.partial or state.pending or state.unfinished())
+        return expired
 
     async def _commit_progress(self, state: SliceState) -> SliceResult:
         try:
@@ -115,7 +158,6 @@ class ResourceCopier:
         return SliceResult()
 
     async def _commit_snapshot(self, state: SliceState) -> SliceResult:
-        await self._bury(state)
         snapshot = state.to_snapshot(self._now())
         try:
             await self._vault.commit_snapshot(snapshot)
@@ -125,6 +167,8 @@ class ResourceCopier:
                 raise
             _log.info("snapshot %s of %s was committed elsewhere", state.seq, state.resource.id)
             snapshot = winner
+        if state.repaired:
+            await self._damage.repaired(state.resource.id, sorted(state.repaired))
         return SliceResult(outcome_of(snapshot))
 
     async def _bury(self, state: SliceState) -> None:
@@ -138,12 +182,14 @@ class ResourceCopier:
             gone = [version async for version in catalog.to_bury(relisted)]
         finally:
             await catalog.aclose()
+        state.buried()
         if not gone:
             return
         writer = self._vault.open_slice(state.resource, state.seq, state.slice_number)
         try:
             for version in gone:
                 await bury(state, writer, version)
+            state.folder_gone = False  # all that is below it is buried now
             self._add_segment(state, await writer.close(state.segment_kind))
         finally:
             await writer.abort()

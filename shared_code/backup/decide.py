@@ -35,23 +35,31 @@ class Decision:
 
 
 def decide(
-    feed: str, change: Change, previous: PreviousVersions, *, relisting: bool, stream_from_bytes: int
+    feed: str,
+    change: Change,
+    previous: PreviousVersions,
+    *,
+    relisting: bool,
+    stream_from_bytes: int,
+    force: bool = False,
 ) -> Decision:
-    """Decide on one change of ``feed``. ``relisting``: the feed is being listed anew after its cursor expired."""
+    """Decide on one change of ``feed``. ``relisting``: the feed is being listed anew after its cursor expired.
+    ``force``: what is stored is damaged, so it is fetched whatever it looks like."""
     newest = previous.by_key.get((feed, change.item_id))
     living = newest if newest is not None and not newest.change.deleted else None
     if change.deleted:
-        return Decision(Action.BURY, living) if living else Decision(Action.NOTHING)
+        return Decision(Action.BURY if living else Action.NOTHING, living)
     if change.skip_cause:
         return Decision(Action.SKIP, living)
+    fetch = Decision(Action.STREAM if change.size_bytes > stream_from_bytes else Action.FETCH, living)
+    if force and not change.kind.is_folder:
+        return fetch
     if living and _same(living.change, change):
         return Decision(Action.CONFIRM if relisting else Action.NOTHING, living)
     if change.kind.is_folder:
         return Decision(Action.RECORD, living)
     stored = _same_content(change, living, previous)
-    if stored:
-        return Decision(Action.REUSE, stored)
-    return Decision(Action.STREAM if change.size_bytes > stream_from_bytes else Action.FETCH, living)
+    return Decision(Action.REUSE, stored) if stored else fetch
 
 
 def _same(stored: Change, change: Change) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from shared_code.backup.budget import Meter
 from shared_code.backup.ports import ContentDigest, ContentStream, FileWriter, SliceWriter, Source
@@ -10,7 +11,7 @@ from shared_code.backup.state import SliceState
 from shared_code.errors import SourceContentError, SourceError, SourceNotFoundError
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, ItemVersion
-from shared_code.model.snapshot import PartialFile, PendingChange
+from shared_code.model.snapshot import PartialFile
 
 # A slice reads at least this much of a file, so that every slice ends behind a new chunk boundary
 # (a chunk is at most 4 MiB).
@@ -29,8 +30,8 @@ class LargeFileCopier:
         self._meter = meter
 
     async def copy(self, partial: PartialFile, known: Sequence[ItemVersion]) -> Fetched | None:
-        """Go on with ``partial``. Returns what came of it when it is not stored (skipped, failed, gone); None when it is
-        stored, or when the budget ran out and ``state.partial`` tells the next slice where to go on."""
+        """Go on with ``partial``. Returns what came of it when it is not stored (skipped, failed, gone); None when it
+        is stored, or when the budget ran out and ``state.partial`` tells the next slice where to go on."""
         change = partial.pending.change
         self._state.partial = None
         try:
@@ -72,13 +73,14 @@ class LargeFileCopier:
         await file.finish(fresh)
         self._state.note(entry.feed, fresh)
         self._state.settle(entry.feed, entry.change.item_id)
+        self._state.mend(entry)
         self._state.count(stored=1)
         self._meter.add(items=1)
         return None
 
     async def _suspend(self, file: FileWriter, digest: ContentDigest, partial: PartialFile, fresh: Change) -> None:
         offset, chunks = await file.suspend()
-        pending = PendingChange(partial.pending.feed, fresh, partial.pending.attempts)
+        pending = replace(partial.pending, change=fresh)
         self._state.partial = PartialFile(pending, offset, chunks, digest.state())
         self._state.count(read_bytes=offset - partial.offset)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from shared_code.model.feed import FeedPage, Fetched
 from shared_code.model.item import Change, ChunkRef, Form, ItemVersion
+from shared_code.model.lease import StoredBlob
 from shared_code.model.resource import Resource
 from shared_code.model.snapshot import Progress, SegmentKind, SegmentRef, Snapshot
 from shared_code.model.versions import PreviousVersions
@@ -83,6 +85,18 @@ class Source(Protocol):
         ...
 
 
+class Damage(Protocol):
+    """What verification has found damaged and no backup has stored again yet."""
+
+    async def damaged(self, resource_id: str) -> Sequence[tuple[str, str]]:
+        """(feed, item id) of items whose stored content is damaged."""
+        ...
+
+    async def repaired(self, resource_id: str, items: Sequence[tuple[str, str]]) -> None:
+        """These have been stored again, or are gone at the source."""
+        ...
+
+
 class CatalogLookup(Protocol):
     """The newest state of a resource's items over some segments."""
 
@@ -95,6 +109,14 @@ class CatalogLookup(Protocol):
         """What lives by the rows and yet is gone: items of relisted feeds (feed -> index of the first opened segment
         that belongs to the new listing) that no row from there on confirms, and everything whose chain of parents
         is broken (children of a deleted folder). Parents first."""
+        ...
+
+    async def live_packs(self) -> Mapping[tuple[str, str], int]:
+        """Packs (name, version id) that living versions name, with the stored bytes of their living chunks."""
+        ...
+
+    def holders(self, packs: Collection[tuple[str, str]]) -> AsyncIterator[ItemVersion]:
+        """Living versions that have a chunk in one of these packs."""
         ...
 
     async def aclose(self) -> None:
@@ -149,6 +171,11 @@ class SliceWriter(Protocol):
         ``seq`` is ignored; the slice's own is written."""
         ...
 
+    async def rewrite(self, version: ItemVersion, packs: Collection[tuple[str, str]]) -> None:
+        """Store anew what ``version`` has in these packs; the rest of it stays where it is. Raises IntegrityError or
+        BlobNotFoundError when what is to be moved is damaged; then nothing of it is written."""
+        ...
+
     def open_file(
         self,
         feed: str,
@@ -195,4 +222,18 @@ class Vault(Protocol):
 
     async def commit_snapshot(self, snapshot: Snapshot) -> None:
         """Raises BlobExistsError when that number is committed already."""
+        ...
+
+    async def merge(
+        self, resource: Resource, seq: int, slice_number: int, segments: Sequence[SegmentRef]
+    ) -> SegmentRef | None:
+        """Write everything that lives by these segments into one new base; None when nothing does."""
+        ...
+
+    def stored(self, resource: Resource) -> AsyncIterator[StoredBlob]:
+        """Every blob of a resource, with its lease; previous versions too."""
+        ...
+
+    async def extend_lease(self, name: str, version_id: str, until: datetime) -> None:
+        """Let a lease end no earlier than ``until``. Safe to repeat. Raises BlobNotFoundError."""
         ...

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared_code.model.item import Change, ItemKind, ItemVersion
+from shared_code.model.lease import CheckpointMark, LeaseTerms
 from shared_code.model.outcome import Counts, ItemFailure, ItemSkip
 from shared_code.model.resource import Resource
 from shared_code.model.snapshot import (
@@ -19,6 +20,20 @@ from shared_code.model.snapshot import (
     SegmentRef,
     Snapshot,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """With what a new snapshot begins."""
+
+    customer_id: str
+    resource: Resource
+    run_id: str
+    now: datetime
+    root_feeds: Sequence[str]
+    terms: LeaseTerms
+    seq: int
+    slice_number: int = 1
 
 
 @dataclass(slots=True)
@@ -35,47 +50,44 @@ class SliceState:
     segments: tuple[SegmentRef, ...]
     feeds: dict[str, FeedState]
     counts: Counts
+    checkpoint: CheckpointMark
     pending: deque[PendingChange]
     partial: PartialFile | None = None
     failures: dict[tuple[str, str], ItemFailure] = field(default_factory=dict)
     skips: dict[tuple[str, str], ItemSkip] = field(default_factory=dict)
     folder_gone: bool = False
+    checkpointing: CheckpointMark | None = None
+    merged: bool = False
+    repaired: set[tuple[str, str]] = field(default_factory=set)
     written: dict[tuple[str, str], ItemVersion] = field(default_factory=dict)
     """What this very slice has written, which no catalog knows yet: without content and details."""
     reappeared: set[str] = field(default_factory=set)
     """Feeds in which a deleted folder came back; nobody tells what it brought with it, so they are listed anew."""
 
     @classmethod
-    def first(
-        cls,
-        customer_id: str,
-        resource: Resource,
-        run_id: str,
-        now: datetime,
-        root_feeds: Iterable[str],
-        latest: Snapshot | None,
-    ) -> SliceState:
-        """The beginning of a new snapshot: every feed goes on from the last one's cursors, and what failed then
-        comes first."""
+    def first(cls, start: Start, latest: Snapshot | None) -> SliceState:
+        """The beginning of a new snapshot. With ``latest``, what it builds on: every feed goes on from its cursors, and
+        what failed then comes first. Without, everything is listed and stored anew."""
         feeds: dict[str, FeedState] = {}
         if latest:
             # A feed without a cursor could not be read last time: it is listed anew.
             anew = FeedState(None, relisted_from=len(latest.segments))
             feeds = {name: FeedState(cursor) if cursor else anew for name, cursor in latest.cursors.items()}
-        for name in root_feeds:
+        for name in start.root_feeds:
             feeds.setdefault(name, FeedState(None))
         failures = latest.failures if latest else ()
         return cls(
-            customer_id=customer_id,
-            resource=resource,
-            seq=latest.seq + 1 if latest else 1,
-            slice_number=1,
-            run_id=run_id,
-            started_at=now,
+            customer_id=start.customer_id,
+            resource=start.resource,
+            seq=start.seq,
+            slice_number=start.slice_number,
+            run_id=start.run_id,
+            started_at=start.now,
             inherited=latest.segments if latest else (),
             segments=(),
             feeds=feeds,
             counts=Counts(),
+            checkpoint=latest.checkpoint if latest else start.terms.mark(start.now),
             pending=deque(
                 PendingChange(entry.feed, entry.change, entry.attempts) for entry in failures if not _is_of_feed(entry)
             ),
@@ -101,11 +113,15 @@ class SliceState:
             segments=progress.segments,
             feeds=feeds,
             counts=progress.counts,
+            checkpoint=progress.checkpoint,
             pending=deque(progress.pending),
             partial=progress.partial,
             failures={(entry.feed, entry.change.item_id): entry for entry in progress.failures},
             skips={(entry.feed, entry.item_id): entry for entry in progress.skips},
             folder_gone=progress.folder_gone,
+            checkpointing=progress.checkpointing,
+            merged=progress.merged,
+            repaired=set(progress.repaired),
         )
 
     @property
@@ -116,7 +132,7 @@ class SliceState:
     @property
     def segment_kind(self) -> SegmentKind:
         """What the first snapshot writes is the base of all that follow."""
-        return SegmentKind.DELTA if self.inherited else SegmentKind.BASE
+        return SegmentKind.DELTA if self.inherited or self.merged else SegmentKind.BASE
 
     def unfinished(self) -> dict[str, str | None]:
         """Feeds that still have pages, with their cursors, in their order."""
@@ -132,7 +148,23 @@ class SliceState:
         again = set(feeds)
         for name in again:
             self.feeds[name] = FeedState(None, relisted_from=len(self.all_segments))
-        self.pending = deque(entry for entry in self.pending if entry.feed not in again or entry.attempts)
+        self.pending = deque(
+            entry for entry in self.pending if entry.feed not in again or entry.attempts or entry.force
+        )
+
+    def buried(self) -> None:
+        """What was gone without a word has its tombstones: nothing of that is left to do."""
+        self.folder_gone = False
+        self.feeds = {name: replace(feed, relisted_from=None) for name, feed in self.feeds.items()}
+
+    def fetch_again(self, version: ItemVersion) -> None:
+        """What is stored of it is damaged: fetch it from the source."""
+        self.pending.append(PendingChange(version.feed, version.change, force=True))
+
+    def mend(self, entry: PendingChange) -> None:
+        """A damaged item has been stored again, or is gone at the source."""
+        if entry.force:
+            self.repaired.add((entry.feed, entry.change.item_id))
 
     def count(self, **more: int) -> None:
         """Add to the counts."""
@@ -190,11 +222,15 @@ class SliceState:
             segments=self.segments,
             feeds=self.feeds,
             counts=self.counts,
+            checkpoint=self.checkpoint,
             pending=tuple(self.pending),
             partial=self.partial,
             failures=tuple(self.failures.values()),
             skips=tuple(self.skips.values()),
             folder_gone=self.folder_gone,
+            checkpointing=self.checkpointing,
+            merged=self.merged,
+            repaired=tuple(sorted(self.repaired)),
         )
 
     def to_snapshot(self, now: datetime) -> Snapshot:
@@ -209,6 +245,7 @@ class SliceState:
             segments=self.all_segments,
             cursors={name: feed.cursor or "" for name, feed in self.feeds.items()},
             counts=self.counts,
+            checkpoint=self.checkpointing or self.checkpoint,
             failures=tuple(self.failures.values()),
             skips=tuple(self.skips.values()),
         )

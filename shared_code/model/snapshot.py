@@ -207,7 +207,7 @@ class Progress:
     ``segments`` are those written for this snapshot so far; ``inherited`` those of the snapshot before it.
     ``folder_gone``: a folder was deleted, so what lay in it has to be buried before the commit. ``checkpoint`` vouches
     for what is named so far; ``checkpointing`` is when the new checkpoint began, if one did, and ``merged`` whether
-    its base is written.
+    its base is written. ``repaired`` are the damaged items that have been stored again, by (feed, item id).
     """
 
     customer_id: str
@@ -228,6 +228,7 @@ class Progress:
     folder_gone: bool = False
     checkpointing: CheckpointMark | None = None
     merged: bool = False
+    repaired: Sequence[tuple[str, str]] = ()
 
     def to_json(self) -> dict[str, Any]:
         """JSON form, as stored."""
@@ -251,6 +252,7 @@ class Progress:
             "checkpoint": self.checkpoint.to_json(),
             "checkpointing": self.checkpointing.to_json() if self.checkpointing else None,
             "merged": self.merged,
+            "repaired": [list(key) for key in self.repaired],
         }
 
     @classmethod
@@ -276,6 +278,7 @@ class Progress:
             checkpoint=CheckpointMark.from_json(value["checkpoint"]),
             checkpointing=CheckpointMark.from_json(value["checkpointing"]) if value["checkpointing"] else None,
             merged=value["merged"],
+            repaired=tuple((feed, item_id) for feed, item_id in value["repaired"]),
         )
 
 

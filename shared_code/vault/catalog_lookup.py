@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from shared_code.model.item import ItemVersion
 from shared_code.model.versions import PreviousVersions
@@ -12,6 +12,7 @@ from shared_code.vault.catalog_rows import key_text
 from shared_code.vault.catalog_state import CatalogState, OpenCatalog
 
 _BURIED_AT_ONCE = 500
+_HOLDERS_AT_ONCE = 200
 _ASKED = ("key", "item", "bytes")
 
 
@@ -46,6 +47,27 @@ class SegmentLookup:
             if not versions:
                 return
             for version in versions:
+                yield version
+
+    async def live_packs(self) -> Mapping[tuple[str, str], int]:
+        """Packs (name, version id) that living versions name, with the stored bytes of their living chunks."""
+        state = await self._catalog.state()
+        rows = await asyncio.to_thread(state.rows, sql.LIVE_PACKS)
+        return {(pack, version_id): int(size_bytes) for pack, version_id, size_bytes in rows}
+
+    async def holders(self, packs: Collection[tuple[str, str]]) -> AsyncIterator[ItemVersion]:
+        """Living versions that have a chunk in one of these packs."""
+        state = await self._catalog.state()
+        names = ["\n".join(pack) for pack in packs]
+        after = -1
+        while True:
+            rows = await asyncio.to_thread(
+                state.rows, sql.HOLDERS_AFTER, {"packs": names, "after": after, "limit": _HOLDERS_AT_ONCE}
+            )
+            if not rows:
+                return
+            after = rows[-1][0]
+            for version in (await asyncio.to_thread(state.fetch, [row[0] for row in rows])).values():
                 yield version
 
     async def aclose(self) -> None:

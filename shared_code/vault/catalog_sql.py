@@ -195,3 +195,33 @@ WITH RECURSIVE above(item_id) AS (
 )
 SELECT id FROM folders WHERE item_id IN (SELECT item_id FROM above) ORDER BY depth, id
 """
+
+LIVE_PACKS = """
+SELECT pack, version_id, sum(length) FROM (
+    SELECT DISTINCT chunk.pack AS pack, chunk.version_id AS version_id, chunk."offset" AS place, chunk.length AS length
+    FROM (
+        SELECT unnest(representation.chunks) AS chunk
+        FROM (SELECT unnest(representations) AS representation FROM versions WHERE lives)
+    )
+) GROUP BY pack, version_id
+"""
+"""Packs that living versions name, with the stored bytes of their living chunks, each chunk counted once."""
+
+HOLDERS_AFTER = """
+SELECT id FROM versions
+WHERE lives AND id > $after AND len(list_filter(representations, lambda r: len(list_filter(r.chunks, lambda c:
+    list_contains($packs::VARCHAR[], c.pack || chr(10) || c.version_id))) > 0)) > 0
+ORDER BY id LIMIT $limit
+"""
+"""Living versions with a chunk in one of these packs (name, line feed, version id)."""
+
+COUNT_LIVING = "SELECT count(*) FROM versions WHERE lives"
+
+MERGE = f"""
+COPY (
+    SELECT {", ".join(f'"{name}"' for name in VERSION_COLUMNS[:-2])},
+           (row_number() OVER () - 1)::INTEGER AS ordinal, representations, properties
+    FROM versions WHERE lives
+) TO {{target}} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 16384, KV_METADATA {{{{'{{key}}': '{{version}}'}}}})
+"""  # noqa: S608 - the program's own text
+"""Everything alive, as one new segment."""

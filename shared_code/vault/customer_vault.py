@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from shared_code.model.item import Representation
+from shared_code.model.lease import StoredBlob
 from shared_code.model.resource import Resource, check_resource_id
 from shared_code.model.snapshot import Progress, SegmentRef, Snapshot
 from shared_code.vault.blob_store import BlobStore
 from shared_code.vault.catalog_lookup import SegmentLookup
+from shared_code.vault.catalog_merge import merge_segments
 from shared_code.vault.catalog_reader import SegmentReader
 from shared_code.vault.catalog_state import OpenCatalog
 from shared_code.vault.pack_reader import read_representation
@@ -29,8 +32,7 @@ class CustomerVault:
 
     async def latest_snapshot(self, resource: Resource) -> Snapshot | None:
         """The newest commit of a resource."""
-        numbers = await self._records.numbers(resource.id)
-        return await self._records.read(resource.id, numbers[-1]) if numbers else None
+        return await self._records.latest(resource.id)
 
     async def latest_progress(self, resource: Resource, seq: int) -> Progress | None:
         """The newest progress record towards snapshot ``seq``."""
@@ -51,6 +53,22 @@ class CustomerVault:
     async def commit_snapshot(self, snapshot: Snapshot) -> None:
         """Raises BlobExistsError when that number is committed already."""
         await self._records.commit(snapshot)
+
+    async def merge(
+        self, resource: Resource, seq: int, slice_number: int, segments: Sequence[SegmentRef]
+    ) -> SegmentRef | None:
+        """Write everything that lives by these segments into one new base; None when nothing does."""
+        return await merge_segments(self._store, self._temp_dir, resource.id, seq, slice_number, segments)
+
+    async def stored(self, resource: Resource) -> AsyncIterator[StoredBlob]:
+        """Every blob of a resource, with its lease; previous versions too."""
+        async for info in self._store.list(f"{resource.id}/", details=True, all_versions=True):
+            if info.created_at is not None:
+                yield StoredBlob(info.name, info.version_id, info.size_bytes, info.created_at, info.leased_until)
+
+    async def extend_lease(self, name: str, version_id: str, until: datetime) -> None:
+        """Let a lease end no earlier than ``until``. Raises BlobNotFoundError."""
+        await self._store.extend_lease(name, version_id, until)
 
     async def snapshots(self, resource_id: str) -> tuple[int, ...]:
         """Numbers of the resource's snapshots, oldest first; empty for an unknown resource."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shared_code.errors import BlobExistsError, BlobLockedError, BlobNotFoundError
+from shared_code.errors import BlobExistsError, BlobLockedError, BlobNotFoundError, VaultError
 from shared_code.vault.blob_store import BlobInfo, check_blob_name
 
 
@@ -93,6 +93,7 @@ class MemoryBlobStore:
         blob = self.blobs.get(name)
         if blob is not None and blob.current is not None:
             raise BlobExistsError(f"The blob {name} exists already.", name=name)
+        self._check_policy_date("create", leased_until)
         info = self._put(name, data, leased_until=leased_until)
         self._end("create", name)
         return info
@@ -107,9 +108,7 @@ class MemoryBlobStore:
         self._end("read", name)
         return data
 
-    async def list(
-        self, prefix: str, *, details: bool = False, all_versions: bool = False
-    ) -> AsyncIterator[BlobInfo]:
+    async def list(self, prefix: str, *, details: bool = False, all_versions: bool = False) -> AsyncIterator[BlobInfo]:
         """See BlobStore."""
         self._begin("list", prefix)
         self._check_container()
@@ -128,6 +127,7 @@ class MemoryBlobStore:
         self._begin("extend_lease", name)
         version = self._version(name, version_id)
         if version.info.leased_until is None or version.info.leased_until < until:
+            self._check_policy_date("extend_lease", until)
             version.info = replace(version.info, leased_until=until)
         self._end("extend_lease", name)
 
@@ -169,6 +169,14 @@ class MemoryBlobStore:
         if leased or info.legal_hold:
             self.refused["delete"] += 1
             raise BlobLockedError(f"The blob {info.name} is immutable.", info.leased_until, name=info.name)
+
+    def set_metadata(self, name: str) -> None:
+        """What the service never asks for. Raises BlobLockedError for a version under a policy or a hold, and metadata
+        stay fixed after the policy has expired."""
+        info = self._version(name, "").info
+        if self._keeps_versions and (info.leased_until is not None or info.legal_hold):
+            self.refused["set_metadata"] += 1
+            raise BlobLockedError(f"The metadata of the blob {name} are fixed.", info.leased_until, name=name)
 
     def retire(self, name: str) -> None:
         """What deleting a current version does: it stays behind as a previous one, where versions are kept."""
@@ -218,6 +226,12 @@ class MemoryBlobStore:
                 f"The blob {name} is not there in the asked version.", name=name, version_id=version_id
             )
         return version
+
+    def _check_policy_date(self, operation: str, until: datetime | None) -> None:
+        """ "Past times are not valid" (Set Blob Immutability Policy, checked 2026-11-24)."""
+        if self._keeps_versions and until is not None and until <= self._clock():
+            self.refused[operation] += 1
+            raise VaultError(f"A lease until {until:%Y-%m-%d %H:%M} would have ended already.")
 
     def _check_container(self) -> None:
         if not self._exists:

@@ -13,11 +13,14 @@ from shared_code.backup.budget import SliceBudget
 from shared_code.backup.copier import ResourceCopier
 from shared_code.model.feed import FetchState
 from shared_code.model.item import Form
+from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.run import ResourceOutcome, RunState
 from shared_code.model.snapshot import SegmentKind, Snapshot
 from shared_code.vault.customer_vault import CustomerVault
+from shared_code.vault.leases import LeasedStore
 from shared_code.vault.memory_blob import MemoryBlobStore
+from tests.fakes.memory_damage import MemoryDamage
 from tests.fakes.restored import contents_of
 from tests.fakes.scripted_source import ROOT_FEED, ScriptedSource, content_hash_of
 
@@ -25,6 +28,7 @@ RESOURCE = Resource(ResourceKind.DRIVE, "d1", "A drive")
 NOW = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
 SMALL = SliceBudget(items=2)
 WHOLE = SliceBudget()
+TERMS = LeaseTerms(retention_days=90, checkpoint_days=30, margin_days=7)
 
 
 class Bench:
@@ -32,12 +36,23 @@ class Bench:
 
     def __init__(self, temp_dir: Path) -> None:
         self.source = ScriptedSource()
-        self.store = MemoryBlobStore(lambda: NOW)
-        self.vault = CustomerVault(self.store, "acme", temp_dir)
+        self.now = NOW
+        self.damage = MemoryDamage()
+        self.store = MemoryBlobStore(lambda: self.now)
+        self._temp_dir = temp_dir
+        self.agree(TERMS)
         self.slices = 0
 
+    def agree(self, terms: LeaseTerms) -> None:
+        """From now on these terms hold."""
+        self.terms = terms
+        leased = LeasedStore(self.store, terms, lambda: self.now)
+        self.vault = CustomerVault(leased, "acme", self._temp_dir)
+
     def copier(self, budget: SliceBudget = WHOLE) -> ResourceCopier:
-        return ResourceCopier("acme", self.vault, self.source, budget, lambda: NOW, lambda: 0.0)
+        return ResourceCopier(
+            "acme", self.vault, self.source, self.damage, self.terms, budget, lambda: self.now, lambda: 0.0
+        )
 
     async def run(self, run_id: str, budget: SliceBudget = WHOLE) -> ResourceOutcome:
         for _ in range(500):
