@@ -8,6 +8,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from shared_code.errors import ConfigError
+from shared_code.model.lease import LeaseTerms
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -41,6 +42,8 @@ class Settings:
     slice_seconds: int
     slice_items: int
     resources_in_flight: int
+    lease_terms: LeaseTerms
+    worm_locked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,9 @@ NUMBERS: dict[str, _Number] = {
     "BACKUP_SLICE_SECONDS": _Number(300, 1, 1500),
     "BACKUP_SLICE_ITEMS": _Number(20_000, 1, 200_000),
     "BACKUP_RESOURCES_IN_FLIGHT": _Number(8, 1, 50),
+    "BACKUP_RETENTION_DAYS": _Number(90, 1, 146_000),
+    "BACKUP_CHECKPOINT_DAYS": _Number(30, 1, 365),
+    "BACKUP_LEASE_MARGIN_DAYS": _Number(7, 0, 365),
 }
 
 TEXTS: dict[str, str] = {
@@ -70,6 +76,7 @@ TEXTS: dict[str, str] = {
     "GRAPH_CERTIFICATE_PATH": "",
     "GRAPH_USER_AGENT": "NONISV|ManagedServiceProvider|M365Backup/0.1",
     "BACKUP_LOCAL_RUN": "false",
+    "BACKUP_WORM_MODE": "locked",
 }
 
 
@@ -84,7 +91,10 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
     credential = _credential(text, local_run, problems)
     _check_storage(text, local_run, problems)
     _check_graph_url(text["GRAPH_URL"], local_run, problems)
-    if problems:
+    if text["BACKUP_WORM_MODE"] not in ("locked", "unlocked"):
+        problems.append("BACKUP_WORM_MODE is locked or unlocked")
+    terms = _lease_terms(number, problems)
+    if problems or terms is None:
         raise ConfigError(problems)
     return Settings(
         storage_connection=text["BACKUP_STORAGE_CONNECTION"],
@@ -103,6 +113,8 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         slice_seconds=number["BACKUP_SLICE_SECONDS"],
         slice_items=number["BACKUP_SLICE_ITEMS"],
         resources_in_flight=number["BACKUP_RESOURCES_IN_FLIGHT"],
+        lease_terms=terms,
+        worm_locked=text["BACKUP_WORM_MODE"] == "locked",
     )
 
 
@@ -112,6 +124,16 @@ def _number(environment: Mapping[str, str], name: str, bounds: _Number, problems
         return int(text)
     problems.append(f"{name} is a whole number from {bounds.least} to {bounds.most}")
     return bounds.default
+
+
+def _lease_terms(number: Mapping[str, int], problems: list[str]) -> LeaseTerms | None:
+    try:
+        return LeaseTerms(
+            number["BACKUP_RETENTION_DAYS"], number["BACKUP_CHECKPOINT_DAYS"], number["BACKUP_LEASE_MARGIN_DAYS"]
+        )
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return None
 
 
 def _credential(text: Mapping[str, str], local_run: bool, problems: list[str]) -> GraphCredential:
