@@ -51,7 +51,7 @@ class MemoryBlobStore:
     """One container. ``clock`` gives its time. ``keeps_versions=False`` makes it like the emulator: no version ids, no
     WORM, leases that nobody enforces. ``hook(operation, name, moment)`` is called before and after each operation and
     may raise to simulate a fault; ``operations`` counts by kind (``create``, ``read``, ``list``, ...), ``refused``
-    what WORM forbade."""
+    what was asked of the port and WORM forbade."""
 
     def __init__(
         self,
@@ -149,7 +149,11 @@ class MemoryBlobStore:
         """See Purge."""
         self._begin("delete", name)
         version = self._version(name, version_id)
-        self.check_deletable(version.info)
+        try:
+            self.check_deletable(version.info)
+        except BlobLockedError:
+            self.refused["delete"] += 1
+            raise
         blob = self.blobs[name]
         del blob.versions[version.info.version_id]
         if blob.current == version.info.version_id:
@@ -167,7 +171,6 @@ class MemoryBlobStore:
             return
         leased = info.leased_until is not None and info.leased_until > self._clock()
         if leased or info.legal_hold:
-            self.refused["delete"] += 1
             raise BlobLockedError(f"The blob {info.name} is immutable.", info.leased_until, name=info.name)
 
     def set_metadata(self, name: str) -> None:

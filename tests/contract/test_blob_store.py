@@ -1,17 +1,14 @@
-"""One suite for every implementation of the BlobStore port: memory, the emulator, and a live account where its
-settings are there.
-
-``M365_BACKUP_LIVE_ACCOUNT``: the blob endpoint of an account to use with the signed-in identity."""
+"""One suite for every implementation of the BlobStore port: memory, the emulator, the Azure client on a played account,
+and a live account where its settings are there (tests/fakes/blob_stores.py). Here: writing, reading, listing and how
+errors are told apart; leases are in test_blob_leases.py."""
 
 import os
 import socket
-import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
-from azure.identity.aio import DefaultAzureCredential
 
 from shared_code.errors import (
     BlobExistsError,
@@ -22,9 +19,8 @@ from shared_code.errors import (
 )
 from shared_code.vault.azure_blob import AzureBlobStore, blob_service
 from shared_code.vault.blob_store import BlobStore
-from shared_code.vault.memory_blob import MemoryBlobStore
+from tests.fakes.blob_stores import SOFT, WORM, opened
 
-NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOSTILE_NAMES = [
     "../a",
     "a/../b",
@@ -43,25 +39,10 @@ HOSTILE_NAMES = [
 ]
 
 
-@pytest.fixture(params=["memory", "memory without versions", "azurite", "live"])
+@pytest.fixture(params=[*WORM, *SOFT])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[BlobStore]:
-    match request.param:
-        case "memory":
-            yield MemoryBlobStore(lambda: NOW, exists=False)
-        case "memory without versions":
-            yield MemoryBlobStore(lambda: NOW, exists=False, keeps_versions=False)
-        case "azurite":
-            async with blob_service(connection_string=request.getfixturevalue("azurite")) as service:
-                yield AzureBlobStore(service, f"vault-{uuid.uuid4().hex[:16]}")
-        case "live":
-            url = os.environ.get("M365_BACKUP_LIVE_ACCOUNT")
-            if not url:
-                pytest.skip("no live account: M365_BACKUP_LIVE_ACCOUNT is not set")
-            async with (
-                DefaultAzureCredential() as credential,
-                blob_service(account_url=url, credential=credential) as service,
-            ):
-                yield AzureBlobStore(service, f"test-{uuid.uuid4().hex[:16]}")
+    async with opened(request.param, request) as at:
+        yield at.store
 
 
 @pytest.fixture
@@ -73,12 +54,15 @@ async def container(store: BlobStore) -> BlobStore:
 async def test_before_the_container_is_made_everything_says_that_it_is_missing(store: BlobStore) -> None:
     with pytest.raises(BlobNotFoundError):
         await store.is_immutable()
-    with pytest.raises(BlobNotFoundError):
-        await store.create("a/b", b"x")
+    for leased_until in (None, datetime(2100, 1, 1, tzinfo=UTC)):
+        with pytest.raises(BlobNotFoundError):
+            await store.create("a/b", b"x", leased_until)
     with pytest.raises(BlobNotFoundError):
         await store.read("a/b")
     with pytest.raises(BlobNotFoundError):
         [info async for info in store.list("")]
+    with pytest.raises(BlobNotFoundError):
+        [info async for info in store.list("", details=True, all_versions=True)]
 
 
 async def test_making_the_container_twice_is_harmless(store: BlobStore) -> None:
@@ -172,6 +156,8 @@ async def test_an_unreachable_account_is_a_retryable_error() -> None:
     ("status", "code", "expected"),
     [
         (409, "BlobImmutableDueToPolicy", BlobLockedError),
+        (409, "BlobImmutableDueToLegalHold", BlobLockedError),
+        (403, "UnauthorizedBlobOverwrite", BlobExistsError),
         (503, "ServerBusy", VaultUnavailableError),
         (500, "InternalError", VaultUnavailableError),
         (409, "ContainerBeingDeleted", VaultUnavailableError),
