@@ -39,14 +39,20 @@ from shared_code.graph.drive_target import DriveTarget
 from shared_code.graph.mailbox_source import MailboxSource
 from shared_code.graph.mailbox_target import MailboxTarget
 from shared_code.ledger.customers import CustomerLedger
+from shared_code.ledger.damage import DamageLedger
 from shared_code.ledger.restores import TableRestoreJournal
+from shared_code.ledger.retention import RetentionLedger
 from shared_code.ledger.runs import RunLedger
+from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import Customer, ResourceKind
 from shared_code.restore.ports import Target
 from shared_code.restore.restores import Restores
 from shared_code.restore.results import SliceBudget as RestoreBudget
-from shared_code.vault.azure_blob import AzureBlobStore, blob_service
+from shared_code.service.retention import CustomerRetention
+from shared_code.vault.azure_blob import AzureBlobStore, PolicyMode, blob_service
 from shared_code.vault.customer_vault import CustomerVault
+from shared_code.vault.keeping import VaultKeeping
+from shared_code.vault.leases import LeasedStore
 
 
 class Application:
@@ -62,11 +68,24 @@ class Application:
         self._graphs: dict[str, GraphClient] = {}
         self.customers = CustomerLedger(tables)
         self.run_ledger = RunLedger(tables)
+        self.retention_ledger = RetentionLedger(tables, settings.lease_terms)
+        self._damage = DamageLedger(tables)
         self._restore_journal = TableRestoreJournal(tables)
 
-    def vault(self, customer: Customer) -> CustomerVault:
-        """The customer's vault."""
-        return CustomerVault(self._store(customer), customer.id, Path(gettempdir()))
+    def vault(self, customer: Customer, terms: LeaseTerms) -> CustomerVault:
+        """The customer's vault; what is written to it is leased on these terms."""
+        store = LeasedStore(self._store(customer), terms, self.now)
+        return CustomerVault(store, customer.id, Path(gettempdir()))
+
+    def retention(self, customer: Customer) -> CustomerRetention:
+        """Retention, legal holds, departure and checks of a customer."""
+        return CustomerRetention(
+            customer.id,
+            keeping=VaultKeeping(self._store(customer), customer.id, Path(gettempdir()), time.monotonic),
+            records=self.retention_ledger,
+            damage=self._damage.of(customer.id),
+            now=self.now,
+        )
 
     def graph(self, customer: Customer) -> GraphClient:
         """The one client for the customer's tenant."""
@@ -79,14 +98,15 @@ class Application:
             ).open()
         return self._graphs[customer.tenant_id]
 
-    def runs(self, customer: Customer) -> CustomerRuns:
-        """The backup runs of a customer."""
+    async def runs(self, customer: Customer) -> CustomerRuns:
+        """The backup runs of a customer, on its terms as they are now."""
+        terms = await self.retention_ledger.terms(customer.id)
         return CustomerRuns(
             customer,
             runs=self.run_ledger,
             directory=TenantDirectory(self.graph(customer)),
             container=_Container(self._store(customer), self.settings.local_run),
-            copiers=lambda kind: self._copier(customer, kind),
+            copiers=lambda kind: self._copier(customer, terms, kind),
             now=self.now,
         )
 
@@ -100,9 +120,10 @@ class Application:
         budget = RestoreBudget(
             seconds=self.settings.slice_seconds, size_bytes=self.settings.slice_bytes, items=self.settings.slice_items
         )
-        return Restores(self.vault(customer), targets, self._restore_journal, budget, self.now)
+        vault = self.vault(customer, self.settings.lease_terms)  # restores write nothing to it
+        return Restores(vault, targets, self._restore_journal, budget, self.now)
 
-    def _copier(self, customer: Customer, kind: ResourceKind) -> ResourceCopier:
+    def _copier(self, customer: Customer, terms: LeaseTerms, kind: ResourceKind) -> ResourceCopier:
         settings = self.settings
         graph = self.graph(customer)
         sources: dict[ResourceKind, Source] = {
@@ -111,15 +132,18 @@ class Application:
         }
         return ResourceCopier(
             customer.id,
-            self.vault(customer),
+            self.vault(customer, terms),
             sources[kind],
+            self._damage.of(customer.id),
+            terms,
             SliceBudget(settings.slice_bytes, settings.slice_seconds, settings.slice_items),
             self.now,
             time.monotonic,
         )
 
     def _store(self, customer: Customer) -> AzureBlobStore:
-        return AzureBlobStore(self._blobs, customer.container_name)
+        mode: PolicyMode = "Locked" if self.settings.worm_locked else "Unlocked"
+        return AzureBlobStore(self._blobs, customer.container_name, policy_mode=mode)
 
     def _graph_credential(self, tenant_id: str) -> AsyncTokenCredential:
         settings = self.settings
