@@ -2,6 +2,7 @@
 
     BackupError                     message, retryable, context
     |- ConfigError                  every problem at once, at start
+    |- InvalidIdError               an id that cannot name blobs and ledger rows
     |- SourceError                  Graph's side
     |  |- ThrottledError            retry_after_s
     |  |- AccessDeniedError         permission
@@ -18,6 +19,8 @@
     |  |- UnsupportedFormatError
     |  `- NotImmutableError
     |- LedgerError
+    |  |- LedgerUnavailableError    the table service did not answer
+    |  |- RowExistsError            an insert found the row there
     |  |- CustomerNotFoundError
     |  |- CustomerExistsError
     |  `- RunInProgressError
@@ -25,6 +28,8 @@
        |- SnapshotNotFoundError
        |- InvalidSelectionError
        `- TargetConflictError
+
+``functions/http.py`` adds two of its own, which stand for an answer alone: BadRequestError and NotFoundError.
 
 Adapters translate once, with ``raise ... from``. A message says what happened, to what, and what to do; it
 carries ids only, never content and never secrets.
@@ -58,6 +63,10 @@ class ConfigError(BackupError):
         self.problems = problems
 
 
+class InvalidIdError(BackupError):
+    """An id that is not of the form that names blobs and ledger rows."""
+
+
 class SourceError(BackupError):
     """Graph refused or failed."""
 
@@ -87,7 +96,7 @@ class SourceUnavailableError(SourceError):
 
 
 class SourceNotFoundError(SourceError):
-    """404 or 410 for an item or a resource: it is gone."""
+    """404 for an item or a resource: it is gone."""
 
 
 class SourceContentError(SourceError):
@@ -140,6 +149,16 @@ class NotImmutableError(VaultError):
 
 class LedgerError(BackupError):
     """The ledger refused or failed."""
+
+
+class LedgerUnavailableError(LedgerError):
+    """The table service did not answer as it should. Trying again later can help."""
+
+    retryable = True
+
+
+class RowExistsError(LedgerError):
+    """An insert found the row there."""
 
 
 class CustomerNotFoundError(LedgerError):

@@ -44,7 +44,7 @@ from shared_code.ledger.runs import RunLedger
 from shared_code.model.resource import Customer, ResourceKind
 from shared_code.restore.ports import Target
 from shared_code.restore.restores import Restores
-from shared_code.restore.results import SliceBudget as RestoreBudget
+from shared_code.restore.results import RestoreBudget
 from shared_code.vault.azure_blob import AzureBlobStore, blob_service
 from shared_code.vault.customer_vault import CustomerVault
 
@@ -125,9 +125,12 @@ class Application:
         settings = self.settings
         match settings.graph_credential:
             case GraphCredential.LOCAL_SECRET:
-                token_url = f"{settings.graph_url}/{tenant_id}/oauth2/v2.0/token"
-                return LocalTokenCredential(
-                    token_url, settings.graph_client_id, settings.graph_client_secret, now=self.now
+                return LocalTokenCredential.for_tenant(
+                    settings.graph_url,
+                    tenant_id,
+                    settings.graph_client_id,
+                    settings.graph_client_secret,
+                    now=self.now,
                 )
             case GraphCredential.CLIENT_SECRET:
                 return secret_credential(tenant_id, settings.graph_client_id, settings.graph_client_secret)

@@ -5,10 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from shared_code.errors import BlobExistsError, IntegrityError, SnapshotNotFoundError, UnsupportedFormatError
+from shared_code.errors import (
+    BlobExistsError,
+    IntegrityError,
+    InvalidIdError,
+    SnapshotNotFoundError,
+    UnsupportedFormatError,
+)
 from shared_code.model.item import Change, ChunkRef, ItemKind
 from shared_code.model.outcome import Counts, ItemFailure, ItemSkip, SkipCause
-from shared_code.model.resource import InvalidIdError, Resource, ResourceKind
+from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.snapshot import (
     FeedState,
     PartialFile,
