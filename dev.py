@@ -1,95 +1,32 @@
 #!/usr/bin/env python3
 """One door for developers: ``python3 dev.py demo|serve|test|check|bench``. Needs nothing but Python 3.11 or later.
 
-It makes ``.venv`` and ``.local`` inside this folder on the first start, and touches nothing outside of it.
-The syntax stays readable to old Pythons as far as the sentence that turns them away.
+It makes ``.venv`` and ``.local`` inside this folder on the first start, and touches nothing outside of it. What it does
+is in ``local/commands.py``: this file keeps to what every Python reads, 2.7 included, so that an old one is told why it
+is turned away instead of stumbling over the syntax.
 """
 
-from __future__ import annotations
-
-import os
-import subprocess
 import sys
 
 NEEDED = (3, 11)
-USAGE = """usage: python3 dev.py COMMAND [ARGUMENTS]
 
-  demo    the service's main job before your eyes: --keep, --mail DIR, --files DIR, --users N
-  serve   the storage emulator, the tenant simulator and the functions host, until Ctrl-C: --port N
-  test    all tests; arguments go to pytest
-  check   ruff, mypy, import-linter
-  bench   the benchmarks; arguments go to them
-"""
-CHECKS = (
-    ("ruff check", ["-m", "ruff", "check", "."]),
-    ("ruff format", ["-m", "ruff", "format", "--check", "."]),
-    ("mypy", ["-m", "mypy"]),
-    ("import-linter", ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
-)
-
-
-def main(arguments: list[str]) -> int:
-    """Prepare the environment and run one command in it. Returns the exit code: 3 when nothing could be run."""
-    if sys.version_info < NEEDED:
-        print(
-            f"Python {NEEDED[0]}.{NEEDED[1]} or later is needed, this is {sys.version.split()[0]}. "
-            "Install a newer one and run this file with it.",
-            file=sys.stderr,
-        )
-        return 3
-    if not arguments or arguments[0] not in ("demo", "serve", "test", "check", "bench"):
-        print(USAGE, file=sys.stderr)
-        return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
-
-    from pathlib import Path
-
-    root = Path(__file__).resolve().parent
-    sys.path.insert(0, str(root))
-    from local import install
-
-    command, rest = arguments[0], arguments[1:]
-    try:
-        python = install.prepare(root, azurite=command != "check")
-    except install.InstallError as error:
-        print(error, file=sys.stderr)
-        return 3
-    except KeyboardInterrupt:
-        print("\nInterrupted. The next start goes on from here.", file=sys.stderr)
-        return 130
-    os.chdir(str(root))
-    if command == "check":
-        return check(str(python))
-    return become(str(python), module_arguments(command, rest))
-
-
-def module_arguments(command: str, rest: list[str]) -> list[str]:
-    """What Python is told for a command."""
-    if command == "test":
-        chosen = any(one in ("-n", "--numprocesses", "--pdb", "--dist") or one.startswith("-n") for one in rest)
-        return ["-m", "pytest", *([] if chosen else ["-n", "2", "--dist", "loadfile"]), *rest]
-    module = {"demo": "local.demo", "serve": "local.serve", "bench": "benchmarks"}[command]
-    return ["-m", module, *rest]
-
-
-def check(python: str) -> int:
-    """Run every check, also after a failure, so that all findings are seen at once."""
-    failed = []
-    for name, arguments in CHECKS:
-        print("== " + name, flush=True)
-        if subprocess.call([python, *arguments]) != 0:
-            failed.append(name)
-    print("== all checks passed" if not failed else "== failed: " + ", ".join(failed), flush=True)
-    return 1 if failed else 0
-
-
-def become(python: str, arguments: list[str]) -> int:
-    """Replace this process, so that signals and the exit code are the command's own."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if os.name == "posix":
-        os.execv(python, [python, *arguments])
-    return subprocess.call([python, *arguments])
-
+if sys.version_info < NEEDED:
+    sys.stderr.write(
+        "Python 3.11 or later is needed, this is "
+        + sys.version.split()[0]
+        + ". Install a newer one and run this file with it.\n"
+    )
+    sys.exit(3)
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        from pathlib import Path
+
+        sys.path.insert(0, str(Path(__file__).resolve().parent))
+        from local.commands import main
+
+        code = main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted.\n")
+        code = 130
+    sys.exit(code)

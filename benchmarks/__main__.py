@@ -9,15 +9,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.cases import CASES, QUICK, Bench, Sizes
+from benchmarks.cases import CASES, Bench
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import markdown, show
+from benchmarks.trials import QUICK, Sizes, Trials
 from local.child_process import ServiceError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the chosen cases, all without a name, and print one table."""
-    parser = argparse.ArgumentParser(prog="dev.py bench", description="Measure the product beside a plain copier.")
+    parser = argparse.ArgumentParser(
+        prog="dev.py bench", description="Measure the product beside a straightforward copier."
+    )
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"some of: {', '.join(CASES)}; none means all")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs: targets are not judged")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
@@ -27,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no case {', '.join(unknown)}; there are {', '.join(CASES)}")
     sizes = QUICK if options.quick else Sizes()
     try:
-        with Bench(sizes, lambda line: print(line, file=sys.stderr, flush=True)) as bench:
+        with Trials(sizes, lambda line: print(line, file=sys.stderr, flush=True)) as trials:
+            bench = Bench(trials)
             figures = [figure for name in CASES if name in (options.cases or CASES) for figure in CASES[name](bench)]
     except (BenchmarkError, ServiceError) as error:
         print(error, file=sys.stderr)

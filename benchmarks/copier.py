@@ -1,8 +1,9 @@
 """The straightforward copier: what the product is measured against.
 
-The same HTTP library as the product (aiohttp), the same number of requests under way, the same delta pages; then one
-GET and one PUT for each file or message, large files streamed into staged blocks while they arrive. No hashes, no
-compression, no catalog, no retries: whatever fails ends it.
+It has the product's libraries and nothing else of it: aiohttp for the GET, azure-storage-blob's async client for the
+PUT; the same number of requests under way, the same delta pages; one GET and one PUT for each file or message, large
+files streamed. No hashes, no compression, no catalog; whatever fails ends it. The bare copier is this one with its PUTs
+made by hand (``copier_uploads``).
 
     python -m benchmarks.copier < job.json > result.json
 """
@@ -10,69 +11,33 @@ compression, no catalog, no retries: whatever fails ends it.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import sys
 import time
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
+from benchmarks.copier_job import Destination, Job, Result, Uploads
+from benchmarks.copier_uploads import Uploader, open_uploader
 from benchmarks.process_meter import ProcessMeter
 
-_STORAGE_VERSION = "2025-05-05"
 _URL = "@microsoft.graph.downloadUrl"
-
-
-@dataclass(frozen=True)
-class Job:
-    """``container_url`` and ``container_sas`` make a blob's address; ``cursors`` (feed address -> delta link) come from
-    an earlier result, and then only changes are copied."""
-
-    graph_url: str
-    tenant_id: str
-    client_id: str
-    client_secret: str
-    container_url: str
-    container_sas: str
-    drive_ids: list[str]
-    mailboxes: list[list[str]]
-    """Pairs of user id and mailbox id."""
-    file_select: list[str]
-    file_page_size: int
-    mail_select: list[str]
-    mail_page_size: int
-    files_at_once: int
-    messages_at_once: int
-    stream_from_bytes: int
-    block_bytes: int
-    blocks_at_once: int
-    cursors: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class Result:
-    """What was copied, what it cost, and where to go on."""
-
-    items: int = 0
-    size_bytes: int = 0
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
-    peak_bytes: int = 0
-    cursors: dict[str, str] = field(default_factory=dict)
+_PIECE_BYTES = 4 * 1024 * 1024
 
 
 class Copier:
     """Copies drives, then mailboxes."""
 
-    def __init__(self, job: Job, session: aiohttp.ClientSession) -> None:
+    def __init__(self, job: Job, session: aiohttp.ClientSession, uploader: Uploader) -> None:
         self._job = job
         self._session = session
+        self._uploader = uploader
         self._headers: dict[str, str] = {}
         self.result = Result()
 
@@ -134,12 +99,14 @@ class Copier:
             url = page.get("@odata.nextLink")
 
     async def _copy_file(self, item: dict[str, Any]) -> None:
+        size_bytes = int(item["size"])
         async with self._session.get(URL(item[_URL], encoded=True), read_bufsize=1 << 20) as response:
             response.raise_for_status()
-            if int(item["size"]) > self._job.stream_from_bytes:
-                await self._put_blocks(item["id"], response)
+            if size_bytes > self._job.stream_from_bytes:
+                await self._uploader.put_stream(item["id"], response.content.iter_chunked(_PIECE_BYTES), size_bytes)
             else:
-                await self._put(item["id"], await response.read())
+                await self._uploader.put(item["id"], await response.read())
+        self._count(size_bytes)
 
     async def _copy_message(self, message: tuple[str, str]) -> None:
         user_id, item_id = message
@@ -147,51 +114,13 @@ class Copier:
         headers = {**self._headers, "Prefer": 'IdType="ImmutableId"'}
         async with self._session.get(URL(url, encoded=True), headers=headers) as response:
             response.raise_for_status()
-            await self._put(item_id, await response.read())
+            data = await response.read()
+        await self._uploader.put(item_id, data)
+        self._count(len(data))
 
-    async def _put(self, name: str, data: bytes) -> None:
-        await self._send(name, "", data, {"x-ms-blob-type": "BlockBlob"})
+    def _count(self, size_bytes: int) -> None:
         self.result.items += 1
-        self.result.size_bytes += len(data)
-
-    async def _put_blocks(self, name: str, response: aiohttp.ClientResponse) -> None:
-        """A block goes up while the next one arrives."""
-        slots = asyncio.Semaphore(self._job.blocks_at_once)
-        ids: list[str] = []
-        block: list[bytes] = []
-        held = 0
-
-        async def put_block(block_id: str, data: bytes) -> None:
-            try:
-                await self._send(name, f"&comp=block&blockid={quote(block_id)}", data, {})
-            finally:
-                slots.release()
-
-        async with asyncio.TaskGroup() as uploads:
-            async for data in response.content.iter_any():
-                block.append(data)
-                held += len(data)
-                if held >= self._job.block_bytes:
-                    await slots.acquire()
-                    ids.append(base64.b64encode(b"%08d" % len(ids)).decode())
-                    uploads.create_task(put_block(ids[-1], b"".join(block)))
-                    self.result.size_bytes += held
-                    block, held = [], 0
-            if held:
-                await slots.acquire()
-                ids.append(base64.b64encode(b"%08d" % len(ids)).decode())
-                uploads.create_task(put_block(ids[-1], b"".join(block)))
-                self.result.size_bytes += held
-        listed = "".join(f"<Latest>{block_id}</Latest>" for block_id in ids)
-        body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'
-        await self._send(name, "&comp=blocklist", body.encode(), {})
-        self.result.items += 1
-
-    async def _send(self, name: str, query: str, data: bytes, headers: dict[str, str]) -> None:
-        url = f"{self._job.container_url}/{quote(name, safe='')}?{self._job.container_sas}{query}"
-        everything = {"x-ms-version": _STORAGE_VERSION, "Content-Type": "application/octet-stream", **headers}
-        async with self._session.put(URL(url, encoded=True), data=data, headers=everything) as response:
-            response.raise_for_status()
+        self.result.size_bytes += size_bytes
 
     async def _sign_in(self) -> None:
         job = self._job
@@ -211,8 +140,11 @@ async def copy(job: Job) -> Result:
     """Do the job and measure this process meanwhile."""
     connector = aiohttp.TCPConnector(limit=64)
     timeout = aiohttp.ClientTimeout(total=None, sock_read=100)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True) as session:
-        copier = Copier(job, session)
+    async with (
+        aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True) as session,
+        open_uploader(job.destination, session) as uploader,
+    ):
+        copier = Copier(job, session, uploader)
         meter = ProcessMeter(os.getpid())
         meter.start()
         began = time.monotonic()
@@ -223,9 +155,16 @@ async def copy(job: Job) -> Result:
         return copier.result
 
 
+def read_job(text: str) -> Job:
+    """The job out of its JSON."""
+    fields = json.loads(text)
+    destination = fields.pop("destination")
+    return Job(destination=Destination(**{**destination, "uploads": Uploads(destination["uploads"])}), **fields)
+
+
 def main() -> int:
     """Job on the standard input, result on the standard output, both JSON."""
-    result = asyncio.run(copy(Job(**json.load(sys.stdin))))
+    result = asyncio.run(copy(read_job(sys.stdin.read())))
     json.dump(asdict(result), sys.stdout)
     return 0
 

@@ -9,7 +9,20 @@ from enum import Enum
 from rich.console import Console
 from rich.table import Table
 
-_HEADINGS = ("case", "figure", "product", "copier", "product / copier", "target", "reached")
+_HEADINGS = ("case", "figure", "product", "beside", "its figure", "product / it", "target", "reached")
+_NUMBERS = (2, 4, 5)
+NOTES = (
+    "copier: what one writes straightforwardly with the libraries of the product: aiohttp for the GET, the async "
+    "client of azure-storage-blob (upload_blob, account key) for the PUT; as many under way as in the product; one "
+    "GET and one PUT for each file or message and nothing else. The targets that name a copier mean this one.",
+    "bare copier: the same, but its PUTs are made by hand with aiohttp and a SAS, without an SDK: nothing is signed, "
+    "retried or parsed. It is the stricter comparison, and has no target.",
+    "Both copiers store files and messages as they come: no checksums, no compression, no history, no restore points, "
+    "and of a message the readable form only; the product stores the native form, too.",
+    "Storage is an emulator in memory on the same machine, Graph a simulator; each takes its share of the processors. "
+    "CPU and memory are those of the copying process alone. Of several repetitions the fastest counts, for everyone.",
+)
+"""What one has to know in order to read the table."""
 
 
 class Bound(Enum):
@@ -46,13 +59,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the result. ``copier`` is None where the copier has nothing to be compared with."""
+    """One line of the result. ``copier`` is the figure of the one that ``beside`` names; None where there is nothing to
+    compare with."""
 
     case: str
     name: str
     product: float
     copier: float | None
     target: Target | None = None
+    beside: str = "copier"
 
     @property
     def reached(self) -> bool | None:
@@ -67,6 +82,7 @@ class Figure:
             self.case,
             self.name,
             _number(self.product),
+            "" if self.copier is None else self.beside,
             "" if self.copier is None else _number(self.copier),
             "" if ratio is None else _number(ratio),
             "" if self.target is None else str(self.target),
@@ -75,10 +91,10 @@ class Figure:
 
 
 def show(figures: Sequence[Figure], *, judged: bool) -> None:
-    """Print the table."""
+    """Print the table and how to read it."""
     table = Table(show_lines=False)
     for position, heading in enumerate(_HEADINGS):
-        is_number = 2 <= position <= 4
+        is_number = position in _NUMBERS
         table.add_column(heading, justify="right" if is_number else "left", overflow="fold", no_wrap=not is_number)
     case = ""
     for figure in figures:
@@ -86,13 +102,18 @@ def show(figures: Sequence[Figure], *, judged: bool) -> None:
             table.add_section()
         case = figure.case
         table.add_row(*figure.cells(judged=judged))
-    Console(width=None if Console().is_terminal else 150).print(table)
+    console = Console(width=None if Console().is_terminal else 160)
+    console.print(table)
+    for note in NOTES:
+        console.print(note, highlight=False)
 
 
 def markdown(figures: Sequence[Figure], *, judged: bool) -> str:
-    """The table for a page of the docs."""
-    lines = ["| " + " | ".join(_HEADINGS) + " |", "|---|---|--:|--:|--:|---|---|"]
+    """The table and how to read it, for a page of the docs."""
+    rule = "".join("--:|" if position in _NUMBERS else "---|" for position in range(len(_HEADINGS)))
+    lines = ["| " + " | ".join(_HEADINGS) + " |", f"|{rule}"]
     lines += ["| " + " | ".join(figure.cells(judged=judged)) + " |" for figure in figures]
+    lines += ["", *(f"- {note}" for note in NOTES)]
     return "\n".join(lines) + "\n"
 
 

@@ -14,7 +14,6 @@ import azure.functions as func
 
 from shared_code import errors
 from shared_code.model.item import parse_time
-from shared_code.model.resource import InvalidIdError
 
 MAX_BODY_BYTES = 256 * 1024
 _log = logging.getLogger(__name__)
@@ -22,16 +21,18 @@ _P = ParamSpec("_P")
 
 # The first match wins, so the narrower classes stand first.
 _STATUS: tuple[tuple[type[errors.BackupError], HTTPStatus], ...] = (
-    (InvalidIdError, HTTPStatus.BAD_REQUEST),
+    (errors.InvalidIdError, HTTPStatus.BAD_REQUEST),
     (errors.InvalidSelectionError, HTTPStatus.BAD_REQUEST),
     (errors.CustomerNotFoundError, HTTPStatus.NOT_FOUND),
     (errors.SnapshotNotFoundError, HTTPStatus.NOT_FOUND),
     (errors.CustomerExistsError, HTTPStatus.CONFLICT),
+    (errors.CustomerLeftError, HTTPStatus.CONFLICT),
     (errors.RunInProgressError, HTTPStatus.CONFLICT),
     (errors.TargetConflictError, HTTPStatus.CONFLICT),
     (errors.ThrottledError, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.SourceUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.VaultUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (errors.LedgerUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.SourceError, HTTPStatus.BAD_GATEWAY),
 )
 
@@ -76,8 +77,16 @@ def _status_of(error: errors.BackupError) -> HTTPStatus:
 
 
 def _title_of(error: errors.BackupError) -> str:
+    if isinstance(error, errors.ConfigError):
+        return "Settings not usable"
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in type(error).__name__)
     return words.removesuffix(" error").strip().capitalize()
+
+
+def first_line(error: Exception) -> str:
+    """What may be recorded of an orchestration's error: behind the first line the platform puts a stack trace, which is
+    nobody's business outside."""
+    return (str(error).splitlines() or ["unknown"])[0][:1000]
 
 
 def problem(status: HTTPStatus, title: str, detail: str) -> func.HttpResponse:

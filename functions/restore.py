@@ -1,5 +1,4 @@
-"""Restores: HTTP to look into snapshots, to start a restore and to follow it; the orchestrator; its
-activities."""
+"""Restores: HTTP to look into snapshots, to start a restore and to follow it; the orchestrator; its activities."""
 
 from __future__ import annotations
 
@@ -18,6 +17,7 @@ from functions.http import (
     NotFoundError,
     answer,
     answers_problems,
+    first_line,
     json_object,
     moment,
     string_list,
@@ -54,8 +54,7 @@ _BODY: dict[str, type] = {
 }
 
 
-# ---- looking
-# -------------------------------------------------------------------------------------------------------
+# ---- looking --------------------------------------------------------------------------------------------------------
 
 
 @bp.route("customers/{customer}/resources/{resource}/snapshots", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -94,8 +93,7 @@ async def list_items(req: func.HttpRequest) -> func.HttpResponse:
     )
 
 
-# ---- restoring
-# -----------------------------------------------------------------------------------------------------
+# ---- restoring ------------------------------------------------------------------------------------------------------
 
 
 @bp.route("customers/{customer}/restores", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
@@ -217,8 +215,7 @@ def _summary_json(restore: Restore) -> dict[str, Any]:
     }
 
 
-# ---- the orchestrator
-# ----------------------------------------------------------------------------------------------
+# ---- the orchestrator -----------------------------------------------------------------------------------------------
 
 
 @bp.orchestration_trigger(context_name="context")
@@ -241,22 +238,17 @@ def restore_resource(context: df.DurableOrchestrationContext) -> Generator[Any, 
                 yield context.call_activity_with_retry("close_restore", retry, names)
                 return
     except Exception as error:
-        yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": _first_line(error)})
+        yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": first_line(error)})
         raise
     context.continue_as_new({**names, "position": position})
 
 
-def _first_line(error: Exception) -> str:
-    """Behind the first line the platform puts a stack trace, which is nobody's business outside."""
-    return (str(error).splitlines() or ["unknown"])[0][:1000]
-
-
-# ---- activities
-# ----------------------------------------------------------------------------------------------------
+# ---- activities -----------------------------------------------------------------------------------------------------
+# Payloads are annotated with Any: the worker takes nothing but a type there and refuses the app for ``dict[str, Any]``.
 
 
 @bp.activity_trigger(input_name="payload")
-async def restore_slice(payload: dict[str, Any]) -> dict[str, Any]:
+async def restore_slice(payload: Any) -> dict[str, Any]:
     """One slice from ``position``. Safe to replay. ``error`` says what no further try can cure; what one may
     is raised."""
     restores, restore = await _recorded(payload)
@@ -271,20 +263,20 @@ async def restore_slice(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.activity_trigger(input_name="payload")
-async def close_restore(payload: dict[str, Any]) -> str:
+async def close_restore(payload: Any) -> str:
     """Sum the restore up. Safe to replay."""
     restores, restore = await _recorded(payload)
     return str((await restores.close(restore.request)).state)
 
 
 @bp.activity_trigger(input_name="payload")
-async def fail_restore(payload: dict[str, Any]) -> None:
+async def fail_restore(payload: Any) -> None:
     """Record that the restore broke off, and why. Safe to replay."""
     restores, restore = await _recorded(payload)
     await restores.fail(restore.request, payload["error"])
 
 
-async def _recorded(payload: dict[str, Any]) -> tuple[Restores, Restore]:
+async def _recorded(payload: Any) -> tuple[Restores, Restore]:
     app = application()
     customer = await app.customers.get(payload["customer"])
     restores = app.restores(customer)

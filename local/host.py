@@ -34,6 +34,7 @@ from local.durable_engine import DurableEngine
 from local.host_index import AppError, IndexedFunction, index_app
 from local.host_settings import read_host_settings
 from local.http_triggers import add_http_triggers, call, plain_failures, problem
+from local.port_number import port_number
 from local.timer_triggers import TimerLoop, timer_request
 
 _log = logging.getLogger("local.host")
@@ -212,7 +213,7 @@ async def serve(where: str, port: int, timers: bool) -> None:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m local.host", description="Run the function app locally.")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--port", type=port_number, default=0, help="0 takes a free one")
     parser.add_argument("--no-timers", action="store_true", help="fire timers only through /admin/functions/{name}")
     parser.add_argument("--app", default="function_app:app", help="module:attribute of the function app")
     options = parser.parse_args()

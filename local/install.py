@@ -34,6 +34,16 @@ _UNREACHABLE = (
     "eai_again",
     "proxyerror",
 )
+_UNTRUSTED = (
+    "certificate_verify_failed",
+    "sslcertverificationerror",
+    "self_signed_cert",
+    "self-signed certificate",
+    "self signed certificate",
+    "unable_to_get_issuer_cert",
+    "unable to get local issuer certificate",
+    "unable_to_verify_leaf_signature",
+)
 
 
 class InstallError(Exception):
@@ -162,7 +172,12 @@ def _explain(title: str, said: str) -> str:
     lines = [line[:_LINE_LENGTH] for line in said.splitlines() if line.strip()]
     text = said.lower()
     missing = re.search(r"No matching distribution found for (\S+)|notarget No matching version found for (\S+)", said)
-    if any(sign in text for sign in _UNREACHABLE):
+    if any(sign in text for sign in _UNTRUSTED):
+        reason = (
+            "The package index shows a certificate that is not trusted here, as behind a proxy that looks into TLS: "
+            "name the file with that proxy's root certificate in PIP_CERT and NODE_EXTRA_CA_CERTS, then start again."
+        )
+    elif any(sign in text for sign in _UNREACHABLE):
         reason = "The package index can't be reached: check the network, then start again."
     elif missing is not None:
         reason = f"The package index has no {missing[1] or missing[2]} that fits this Python and system."

@@ -5,15 +5,25 @@ import json
 import socket
 import sys
 
-from local.child_process import ServiceError
-from local.product_settings import product_settings
-from local.services import Stack
-
 
 def main() -> int:
-    """Start the stack, print one JSON line with the addresses, and serve. 3 if it can't be started."""
+    """Serve until Ctrl-C, which is its ordinary end, at any moment. Returns 3 if the stack can't be started."""
+    try:
+        return _serve()
+    except KeyboardInterrupt:
+        return 0
+
+
+def _serve() -> int:
+    """Start the stack, print one JSON line with the addresses, and watch it."""
+    # Imported here, so that Ctrl-C during the imports, too, ends without a traceback.
+    from local.child_process import ServiceError
+    from local.port_number import port_number
+    from local.product_settings import product_settings
+    from local.services import Stack
+
     parser = argparse.ArgumentParser(prog="dev.py serve", description="Serve the local stack until Ctrl-C.")
-    parser.add_argument("--port", type=int, default=0, help="of the functions host; 0 takes a free one")
+    parser.add_argument("--port", type=port_number, default=0, help="of the functions host; 0 takes a free one")
     parser.add_argument("--timers", action="store_true", help="fire the timers by the clock")
     options = parser.parse_args()
     if options.port and not _is_free(options.port):
@@ -32,8 +42,6 @@ def main() -> int:
     except ServiceError as error:
         print(error, file=sys.stderr)
         return 3
-    except KeyboardInterrupt:
-        return 0
     return 0
 
 

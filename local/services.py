@@ -119,7 +119,7 @@ class Stack:
         self._simulator = self._start("simulator", "The tenant simulator", command, os.environ, "simulator.log")
 
     def start_host(self, env: Mapping[str, str] | None = None, arguments: Sequence[str] | None = None) -> None:
-        """Start the functions host, again after ``kill_host`` or ``stop_host``; ``env`` is added to its settings."""
+        """Start the functions host, again after ``kill_host``; ``env`` is added to its settings."""
         if self._host is not None:
             raise ServiceError("The functions host is running already.")
         settings = self._host_env(self) if callable(self._host_env) else self._host_env
@@ -136,12 +136,6 @@ class Stack:
         self._started_hosts += 1
         log = f"host-{self._started_hosts}.log"
         self._host = self._start("host", "The functions host", command, environment, log)
-
-    def stop_host(self) -> None:
-        """End the functions host in order."""
-        if self._host is not None:
-            self._host.stop()
-            self._host = None
 
     def kill_host(self) -> None:
         """End the functions host as a crash would: SIGKILL."""

@@ -2,6 +2,7 @@
 
     BackupError                     message, retryable, context
     |- ConfigError                  every problem at once, at start
+    |- InvalidIdError               an id that cannot name blobs and ledger rows
     |- SourceError                  Graph's side
     |  |- ThrottledError            retry_after_s
     |  |- AccessDeniedError         permission
@@ -18,13 +19,18 @@
     |  |- UnsupportedFormatError
     |  `- NotImmutableError
     |- LedgerError
+    |  |- LedgerUnavailableError    the table service did not answer
+    |  |- RowExistsError            an insert found the row there
     |  |- CustomerNotFoundError
     |  |- CustomerExistsError
+    |  |- CustomerLeftError
     |  `- RunInProgressError
     `- RestoreError
        |- SnapshotNotFoundError
        |- InvalidSelectionError
        `- TargetConflictError
+
+``functions/http.py`` adds two of its own, which stand for an answer alone: BadRequestError and NotFoundError.
 
 Adapters translate once, with ``raise ... from``. A message says what happened, to what, and what to do; it
 carries ids only, never content and never secrets.
@@ -58,6 +64,10 @@ class ConfigError(BackupError):
         self.problems = problems
 
 
+class InvalidIdError(BackupError):
+    """An id that is not of the form that names blobs and ledger rows."""
+
+
 class SourceError(BackupError):
     """Graph refused or failed."""
 
@@ -87,7 +97,7 @@ class SourceUnavailableError(SourceError):
 
 
 class SourceNotFoundError(SourceError):
-    """404 or 410 for an item or a resource: it is gone."""
+    """404 for an item or a resource: it is gone."""
 
 
 class SourceContentError(SourceError):
@@ -142,12 +152,26 @@ class LedgerError(BackupError):
     """The ledger refused or failed."""
 
 
+class LedgerUnavailableError(LedgerError):
+    """The table service did not answer as it should. Trying again later can help."""
+
+    retryable = True
+
+
+class RowExistsError(LedgerError):
+    """An insert found the row there."""
+
+
 class CustomerNotFoundError(LedgerError):
     """No such customer."""
 
 
 class CustomerExistsError(LedgerError):
     """A customer of that id exists."""
+
+
+class CustomerLeftError(LedgerError):
+    """The customer has left and takes no new backups."""
 
 
 class RunInProgressError(LedgerError):

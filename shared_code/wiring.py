@@ -47,7 +47,7 @@ from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import Customer, ResourceKind
 from shared_code.restore.ports import Target
 from shared_code.restore.restores import Restores
-from shared_code.restore.results import SliceBudget as RestoreBudget
+from shared_code.restore.results import RestoreBudget
 from shared_code.service.retention import CustomerRetention
 from shared_code.vault.azure_blob import AzureBlobStore, PolicyMode, blob_service
 from shared_code.vault.customer_vault import CustomerVault
@@ -97,6 +97,10 @@ class Application:
                 user_agent=self.settings.user_agent,
             ).open()
         return self._graphs[customer.tenant_id]
+
+    async def has_left(self, customer_id: str) -> bool:
+        """Whether a customer has left: it takes no new backups."""
+        return await self.retention_ledger.departure(customer_id) is not None
 
     async def runs(self, customer: Customer) -> CustomerRuns:
         """The backup runs of a customer, on its terms as they are now."""
@@ -149,9 +153,12 @@ class Application:
         settings = self.settings
         match settings.graph_credential:
             case GraphCredential.LOCAL_SECRET:
-                token_url = f"{settings.graph_url}/{tenant_id}/oauth2/v2.0/token"
-                return LocalTokenCredential(
-                    token_url, settings.graph_client_id, settings.graph_client_secret, now=self.now
+                return LocalTokenCredential.for_tenant(
+                    settings.graph_url,
+                    tenant_id,
+                    settings.graph_client_id,
+                    settings.graph_client_secret,
+                    now=self.now,
                 )
             case GraphCredential.CLIENT_SECRET:
                 return secret_credential(tenant_id, settings.graph_client_id, settings.graph_client_secret)

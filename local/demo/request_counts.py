@@ -11,11 +11,10 @@ _CONTENT = ("mailbox.export", "message.mime", "drive.content", "drive.download")
 @dataclass(frozen=True)
 class RequestCounts:
     """``requests`` counts HTTP requests, a batch as one; ``content`` those that fetched mail or file content, inside
-    batches too; ``sent_bytes`` is what the tenant answered."""
+    batches too."""
 
     requests: int
     content: int
-    sent_bytes: int
 
 
 def requests_since(control: TenantControl, position: int) -> RequestCounts:
@@ -26,5 +25,4 @@ def requests_since(control: TenantControl, position: int) -> RequestCounts:
     return RequestCounts(
         requests=len(outer),
         content=sum(operations[name] for name in _CONTENT),
-        sent_bytes=sum(entry["bytes_out"] for entry in outer),
     )

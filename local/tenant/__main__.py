@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 
+from local.port_number import port_number
 from local.tenant.server import start
 
 
@@ -24,7 +25,7 @@ async def _serve(port: int) -> None:
 def main() -> int:
     """Parse the arguments, serve, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local.tenant", description="Microsoft Graph look-alike for tests.")
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one (default)")
+    parser.add_argument("--port", type=port_number, default=0, help="port on 127.0.0.1; 0 takes a free one (default)")
     arguments = parser.parse_args()
     try:
         asyncio.run(_serve(arguments.port))

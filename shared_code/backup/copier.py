@@ -73,6 +73,7 @@ class ResourceCopier:
         if latest and latest.run_id == run_id:
             return SliceResult(outcome_of(latest))
         state = await self._begin(resource, run_id, latest)
+        state.lower_marks(self._terms, self._now())
         meter = Meter(self._budget, self._monotonic)
         if not await self._work(state, meter):
             return await self._commit_progress(state)

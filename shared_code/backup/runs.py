@@ -16,13 +16,19 @@ from enum import StrEnum
 from typing import Protocol
 
 from shared_code.backup.copier import ResourceCopier
-from shared_code.errors import BackupError
+from shared_code.errors import BackupError, ThrottledError
 from shared_code.model.outcome import Counts
 from shared_code.model.resource import Customer, Resource, ResourceKind
 from shared_code.model.run import NotCovered, ResourceOutcome, Run, RunState, RunTask
 
-# The same resource is tried in this many rounds before the run gives it up.
+# The same resource is tried in this many rounds before the run gives it up; one that Graph puts off is not at fault
+# and gets more of them, with the wait that Graph asks for in between.
 MAX_ATTEMPTS = 3
+MAX_THROTTLED = 40
+_NOBODY = (
+    "The tenant lists nothing that can be backed up. Check that the app is still consented to there, and that its "
+    "users have licences."
+)
 _log = logging.getLogger(__name__)
 
 
@@ -32,6 +38,14 @@ class Step(StrEnum):
     DONE = "done"
     MORE = "more"
     AGAIN = "again"
+
+
+@dataclass(frozen=True, slots=True)
+class SliceReport:
+    """What came of one slice, and how long the source wants to be left alone before the next try."""
+
+    step: Step
+    wait_s: float = 0.0
 
 
 class Directory(Protocol):
@@ -90,64 +104,70 @@ class CustomerRuns:
         self._copiers = copiers
         self._now = now
 
-    async def plan(self, run_id: str) -> None:
-        """List the tenant and note what there is to do. A run that is planned already stays as it is.
+    async def plan(self, run_id: str, limit: int | None = None) -> Round:
+        """List the tenant and note what there is to do; returns the beginning of the first round. A run that is planned
+        already stays as it is.
 
         Raises SourceError when the directory is out of reach, VaultError when the store is.
         """
-        present = await self._runs.get(self._customer.id, run_id)
+        present, noted, immutable = await asyncio.gather(
+            self._runs.get(self._customer.id, run_id), self._runs.tasks(run_id), self._container.prepare()
+        )
         if present and present.resources_total:
-            return
+            return _round(noted, -1, limit)
         started_at = present.started_at if present else self._now()
         run = Run(run_id, self._customer.id, RunState.RUNNING, started_at)
         if run != present:  # a run that was asked for is noted already
             await self._runs.save(run)
-        immutable = await self._container.prepare()
         resources, not_covered = await self._directory.list_resources()
         # An earlier attempt may have noted some already, with numbers that stay theirs.
-        noted = await self._runs.tasks(run_id)
         known = {task.resource.id for task in noted}
         ordered = sorted((entry for entry in resources if entry.id not in known), key=lambda entry: entry.id)
         first = noted[-1].number + 1 if noted else 0
-        await self._runs.add_tasks(run_id, [RunTask(first + place, entry) for place, entry in enumerate(ordered)])
+        new = [RunTask(first + place, entry) for place, entry in enumerate(ordered)]
+        await self._runs.add_tasks(run_id, new)
         planned = replace(
-            run, resources_total=len(noted) + len(ordered), not_covered=tuple(not_covered), immutable=immutable
+            run, resources_total=len(noted) + len(new), not_covered=tuple(not_covered), immutable=immutable
         )
         await self._runs.save(planned)
+        return _round([*noted, *new], -1, limit)
 
     async def round(self, run_id: str, after: int, limit: int) -> Round:
         """The unfinished tasks behind number ``after`` (-1: from the first), at most ``limit``."""
-        unfinished = [task.number for task in await self._runs.tasks(run_id) if not task.outcome]
-        rest = [number for number in unfinished if number > after]
-        return Round(tuple(rest[:limit]), len(rest) > limit)
+        return _round(await self._runs.tasks(run_id), after, limit)
 
-    async def work_on(self, run_id: str, number: int) -> Step:
-        """One slice of one task. Failure is data: what goes wrong is noted with the task, and after MAX_ATTEMPTS it
-        is its outcome. Raises LedgerError alone."""
+    async def work_on(self, run_id: str, number: int) -> SliceReport:
+        """One slice of one task. Failure is data: what goes wrong is noted with the task, and after MAX_ATTEMPTS
+        (MAX_THROTTLED when Graph puts it off) it is its outcome. Raises LedgerError alone."""
         task = await self._runs.task(run_id, number)
         if task is None or task.outcome:
-            return Step.DONE
+            return SliceReport(Step.DONE)
+        wait_s = 0.0
         try:
             result = await self._copiers(task.resource.kind).run_slice(task.resource, run_id)
+        except ThrottledError as error:
+            task = self._after_error(replace(task, throttled=task.throttled + 1), error)
+            wait_s = error.retry_after_s or 0.0
         except BackupError as error:
-            task = self._after_error(task, error, error.retryable)
+            task = self._after_error(replace(task, attempts=task.attempts + 1), error)
         except Exception as error:  # noqa: BLE001 - the boundary of the activity
             _log.exception("unexpected error with %s", task.resource.id)
-            task = self._after_error(task, error, True)
+            task = self._after_error(replace(task, attempts=task.attempts + 1), error)
         else:
             if not result.outcome:
-                if task.attempts:
-                    await self._runs.save_task(self._customer.id, run_id, replace(task, attempts=0))
-                return Step.MORE
+                if task.attempts or task.throttled:
+                    await self._runs.save_task(self._customer.id, run_id, replace(task, attempts=0, throttled=0))
+                return SliceReport(Step.MORE)
             task = replace(task, outcome=result.outcome)
         await self._runs.save_task(self._customer.id, run_id, task)
-        return Step.DONE if task.outcome else Step.AGAIN
+        return SliceReport(Step.DONE) if task.outcome else SliceReport(Step.AGAIN, wait_s)
 
-    def _after_error(self, task: RunTask, error: Exception, retryable: bool) -> RunTask:
+    def _after_error(self, task: RunTask, error: Exception) -> RunTask:
+        """The task as it stands after this error, which is counted in it already: to be tried again, or failed."""
         _log.warning("%s of %s: %s", task.resource.id, self._customer.id, type(error).__name__)
-        attempts = task.attempts + 1
-        if retryable and attempts < MAX_ATTEMPTS:
-            return replace(task, attempts=attempts)
+        retryable = error.retryable if isinstance(error, BackupError) else True
+        if retryable and task.attempts < MAX_ATTEMPTS and task.throttled < MAX_THROTTLED:
+            return task
         message = error.message if isinstance(error, BackupError) else f"internal error {type(error).__name__}"
         outcome = ResourceOutcome(
             resource_id=task.resource.id,
@@ -156,16 +176,19 @@ class CustomerRuns:
             state=RunState.FAILED,
             error=message,
         )
-        return replace(task, attempts=attempts, outcome=outcome)
+        return replace(task, outcome=outcome)
 
     async def close(self, run_id: str) -> Run:
-        """Sum the run up from its tasks."""
+        """Sum the run up from its tasks. A run that found nothing to do is partial: a tenant that lists nobody has most
+        likely withdrawn something from the app."""
         run, tasks = await asyncio.gather(self._runs.get(self._customer.id, run_id), self._runs.tasks(run_id))
         if run is None:
             raise BackupError("A run is closed that was never planned.", run_id=run_id)
         outcomes = [task.outcome for task in tasks if task.outcome]
         failed = sum(outcome.state is RunState.FAILED for outcome in outcomes)
-        whole = len(outcomes) == len(tasks) and all(entry.state is RunState.COMPLETE for entry in outcomes)
+        whole = (
+            bool(tasks) and len(outcomes) == len(tasks) and all(entry.state is RunState.COMPLETE for entry in outcomes)
+        )
         state = RunState.COMPLETE if whole else RunState.PARTIAL
         if outcomes and failed == len(outcomes):
             state = RunState.FAILED
@@ -176,6 +199,7 @@ class CustomerRuns:
             resources_done=len(outcomes),
             resources_failed=failed,
             counts=sum((outcome.counts for outcome in outcomes), Counts()),
+            error="" if tasks else _NOBODY,
         )
         await self._runs.save(closed)
         return closed
@@ -185,3 +209,8 @@ class CustomerRuns:
         present = await self._runs.get(self._customer.id, run_id)
         run = present or Run(run_id, self._customer.id, RunState.RUNNING, self._now())
         await self._runs.save(replace(run, state=RunState.FAILED, ended_at=self._now(), error=error))
+
+
+def _round(tasks: Sequence[RunTask], after: int, limit: int | None) -> Round:
+    rest = [task.number for task in tasks if not task.outcome and task.number > after]
+    return Round(tuple(rest[:limit]), limit is not None and len(rest) > limit)

@@ -124,6 +124,12 @@ class SliceState:
             repaired=set(progress.repaired),
         )
 
+    def lower_marks(self, terms: LeaseTerms, now: datetime) -> None:
+        """What is written from now on is leased on ``terms``: the marks vouch for no more than that."""
+        self.checkpoint = self.checkpoint.lowered_to(terms, now)
+        if self.checkpointing is not None:
+            self.checkpointing = self.checkpointing.lowered_to(terms, now)
+
     @property
     def all_segments(self) -> tuple[SegmentRef, ...]:
         """Oldest first: what the state so far consists of."""

@@ -1,6 +1,7 @@
 """Where data comes from and is written back: Microsoft Graph, one file per noun.
 
-``client.py`` is the only HTTP; everything above it builds requests with the SDK's builders and reads plain
-JSON. Knows nothing of the vault, of runs or of restores: the dataclasses that it shares with them live in
-``model``.
+All HTTP is in three files: ``client.py`` (Graph itself, with the token), ``transfers.py`` (pre-authenticated
+addresses, without it) and ``credentials.py`` (where tokens come from). Everything above builds requests with the SDK's
+builders and reads plain JSON. Knows nothing of the vault, of runs or of restores: the dataclasses that it shares with
+them live in ``model``.
 """

@@ -1,5 +1,5 @@
-"""JSON batching: requests into one $batch body, its answers back into order, the failed ones again. No I/O of
-its own."""
+"""JSON batching: requests into one $batch body, its answers back into order, the failed ones again. No I/O of its
+own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from shared_code.errors import SourceError
 from shared_code.graph.answer import Asked, error_of
+from shared_code.graph.credentials import origin_of
 from shared_code.graph.retry import GiveUp, Retry
 
 # "Combine multiple HTTP requests using JSON batching", checked 2026-11.
@@ -62,6 +63,19 @@ class BatchAnswer:
         return error_of(self.status, self.headers, self.body, asked)
 
 
+def batch_request(info: Any, base_url: str) -> BatchRequest:
+    """A request of the SDK's builders as one of a batch. Raises SourceError for an address outside of the API's root;
+    ``base_url`` has no slash at its end."""
+    info.path_parameters["baseurl"] = base_url
+    url = str(info.url)
+    if origin_of(url) != origin_of(base_url):
+        raise SourceError("A link of the source leads to another host and is not followed.")
+    if not url.startswith(base_url + "/"):
+        raise SourceError("A link of the source lies outside the API's root and cannot go into a batch.")
+    body = json.loads(info.content) if info.content else None
+    return BatchRequest(info.http_method.value, url[len(base_url) :], info.request_headers or {}, body)
+
+
 def batch_body(requests: Sequence[BatchRequest]) -> bytes:
     """The body of POST /$batch; ids are positions. At most MAX_BATCH requests."""
     if len(requests) > MAX_BATCH:
@@ -81,8 +95,8 @@ def batch_body(requests: Sequence[BatchRequest]) -> bytes:
 
 
 def batch_answers(body: Any, count: int) -> list[BatchAnswer | None]:
-    """The answers in the order of the requests; None where one is missing. Raises ValueError when this is no
-    batch answer at all."""
+    """The answers in the order of the requests; None where one is missing. Raises ValueError when this is no batch
+    answer at all."""
     responses = body.get("responses") if isinstance(body, Mapping) else None
     if not isinstance(responses, list):
         raise ValueError("no responses in a batch answer")  # noqa: TRY004 -- a wrong value, as for callers

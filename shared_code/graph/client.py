@@ -1,9 +1,9 @@
-"""The only HTTP to Graph.
+"""The only way to Graph's own address, and the only one that carries the token.
 
 The SDK's builders (``client.graph``) make requests, its adapter sends them; answers are plain JSON, since the
 SDK's typed models take 500 times longer over a page of messages. No middleware of the SDK is in the way:
 retries are decided in ``retry.py`` and redirects are not followed. Downloads and uploads by pre-authenticated
-URLs share the connections and never carry a token.
+URLs (``transfers.py``) share the connections and never carry a token.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -31,9 +31,10 @@ from msgraph.graph_service_client import GraphServiceClient
 
 from shared_code.errors import SourceError, SourceUnavailableError
 from shared_code.graph.answer import Answer, Asked, error_of, parsed_or_none, unreachable
-from shared_code.graph.batch import MAX_BATCH, BatchAnswer, BatchRequest, run_batch
+from shared_code.graph.batch import MAX_BATCH, BatchAnswer, BatchRequest, batch_request, run_batch
 from shared_code.graph.credentials import GRAPH_SCOPE, PinnedTokens, TokenCredential, origin_of
 from shared_code.graph.download import Download
+from shared_code.graph.odata import text_of
 from shared_code.graph.retries import Retries, trouble_of
 from shared_code.graph.retry import Attempt, GiveUp, Retry, RetryPolicy, Trouble, retry_after_s
 from shared_code.graph.transfers import Transfers
@@ -45,7 +46,9 @@ class GraphClient:
     """One tenant's Graph. An async context manager; safe to share among the tasks of one event loop.
 
     Methods raise the SourceError tree after their own retries, with the operation, ids and Graph's request id
-    in the context. ``now`` is wall-clock time (token lifetimes); the other four are for tests.
+    in the context. ``now`` is wall-clock time (token lifetimes). ``user_agent`` is how Graph tells this traffic,
+    ``connections`` bounds the requests under way, ``read_timeout_s`` the silence between two bytes; ``policy``,
+    ``sleep``, ``monotonic`` and ``chance`` are what retries go by.
     """
 
     def __init__(
@@ -104,10 +107,7 @@ class GraphClient:
         return self
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._http is not None:
             await self._http.aclose()
@@ -140,8 +140,7 @@ class GraphClient:
         return url
 
     def request(self, method: str, template: str, **path: str) -> Any:
-        """A request for which the SDK has no builder: ``request("GET", "/users/{id}/x", id=user_id)``. The
-        values are escaped."""
+        """A request that the SDK cannot build: ``request("GET", "/users/{id}/x", id=user_id)``. Values are escaped."""
         return RequestInformation(Method(method), "{+baseurl}" + template, dict(path))
 
     async def send(self, info: Any, asked: Asked | None = None, *, idempotent: bool | None = None) -> Answer:
@@ -155,12 +154,20 @@ class GraphClient:
         """Send and parse; an answer that is no JSON object is retried like a broken connection."""
         return await self._send_for_object(info, asked or Asked(_operation_of(info)), None)
 
-    async def get_json_url(self, url: str, asked: Asked, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Follow an opaque link (``@odata.nextLink``, ``@odata.deltaLink``); other hosts are refused."""
-        info = self.link(url)
-        for name, value in (headers or {}).items():
-            info.headers.add(name, value)
-        return await self._send_for_object(info, asked, None)
+    async def get_pages(self, info: Any, asked: Asked | None = None) -> AsyncGenerator[dict[str, Any], None]:
+        """The pages of a collection, by their ``@odata.nextLink``. Raises SourceError for a link to another host, and
+        SourceUnavailableError for one that was followed before, which would never end."""
+        followed: set[str] = set()
+        page = await self.get_json(info, asked)
+        while True:
+            yield page
+            link = text_of(page.get("@odata.nextLink"))
+            if not link:
+                return
+            if link in followed:
+                raise SourceUnavailableError("The pages of an answer lead in a circle; the rest of it is not known.")
+            followed.add(link)
+            page = await self.get_json(self.link(link), asked)
 
     async def send_json(
         self, info: Any, body: Any = None, asked: Asked | None = None, *, idempotent: bool | None = None
@@ -175,14 +182,13 @@ class GraphClient:
     async def batch(
         self, infos: Sequence[Any], asked: Asked | None = None, *, idempotent: bool = True
     ) -> list[BatchAnswer]:
-        """Send requests in batches of 20, one batch after the other; answers come in the order of the
-        requests.
+        """Send requests in batches of 20, one batch after the other; answers come in the order of the requests.
 
         Throttled and failed ones are sent again as decided, honouring their own Retry-After; what they answer
         in the end, 4xx included, is data. ``idempotent`` False: nothing is repeated that may have been done.
         """
         asked = asked or Asked("batch")
-        requests = [self._batch_request(info) for info in infos]
+        requests = [batch_request(info, self._base_url) for info in infos]
         answers: list[BatchAnswer] = []
         for start in range(0, len(requests), MAX_BATCH):
             answers += await self._batch(requests[start : start + MAX_BATCH], asked, idempotent)
@@ -190,7 +196,7 @@ class GraphClient:
 
     async def open_download(self, url: str, offset: int = 0) -> Download:
         """See Transfers.open_download."""
-        return await self._open_transfers().open_download(url, offset)
+        return await self._opened().open_download(url, offset)
 
     async def send_preauthenticated(
         self,
@@ -207,14 +213,12 @@ class GraphClient:
         if json_body is not None:
             data = json.dumps(json_body, separators=(",", ":")).encode()
             headers = {"Content-Type": "application/json", **(headers or {})}
-        return await self._open_transfers().send(method, url, headers or {}, data, idempotent)
+        return await self._opened().send(method, url, headers or {}, data, idempotent)
 
-    def _open_transfers(self) -> Transfers:
+    def _opened(self) -> Transfers:
         if self._transfers is None:
             raise RuntimeError("the Graph client is not open: use it as an async context manager")
         return self._transfers
-
-    # What follows is private to the client.
 
     def _prepare(self, info: Any) -> None:
         info.path_parameters["baseurl"] = self._base_url
@@ -256,17 +260,6 @@ class GraphClient:
             elapsed_s = self._retries.monotonic() - started
             attempt = Attempt(number, method, elapsed_s, status, trouble, wait_s, idempotent)
             await self._retries.wait_or_raise(attempt, final, failure)
-
-    def _batch_request(self, info: Any) -> BatchRequest:
-        info.path_parameters["baseurl"] = self._base_url
-        url = str(info.url)
-        if origin_of(url) != self._origin:
-            raise SourceError("A link of the source leads to another host and is not followed.")
-        if not url.startswith(self._base_url + "/"):
-            raise SourceError("A link of the source lies outside the API's root and cannot go into a batch.")
-        body = json.loads(info.content) if info.content else None
-        path = url[len(self._base_url) :]
-        return BatchRequest(info.http_method.value, path, info.request_headers or {}, body)
 
     async def _batch(self, requests: list[BatchRequest], asked: Asked, idempotent: bool) -> list[BatchAnswer]:
         started = self._retries.monotonic()

@@ -44,27 +44,23 @@ def secret_credential(tenant_id: str, client_id: str, client_secret: str) -> Asy
     return ClientSecretCredential(tenant_id, client_id, client_secret)
 
 
-def certificate_credential(
-    tenant_id: str, client_id: str, certificate: bytes, password: str | None = None
-) -> AsyncTokenCredential:
-    """Certificate with its private key, PEM or PKCS#12."""
-    return CertificateCredential(tenant_id, client_id, certificate_data=certificate, password=password)
+def certificate_credential(tenant_id: str, client_id: str, certificate: bytes) -> AsyncTokenCredential:
+    """Certificate with its private key, PEM or PKCS#12, without a password."""
+    return CertificateCredential(tenant_id, client_id, certificate_data=certificate)
 
 
-def federated_credential(
-    tenant_id: str, client_id: str, managed_identity_client_id: str | None = None
-) -> AsyncTokenCredential:
-    """No secret at all: the function app's managed identity vouches for the app registration (workload
-    identity federation with a managed identity)."""
-    return _FederatedCredential(tenant_id, client_id, managed_identity_client_id)
+def federated_credential(tenant_id: str, client_id: str) -> AsyncTokenCredential:
+    """No secret at all: the function app's managed identity vouches for the app registration (workload identity
+    federation with a managed identity)."""
+    return _FederatedCredential(tenant_id, client_id)
 
 
 class _FederatedCredential(AsyncTokenCredential):
     """A ClientAssertionCredential that owns the managed identity behind it. azure-identity asks for
     assertions by a plain function, so the identity's token is fetched before it is needed."""
 
-    def __init__(self, tenant_id: str, client_id: str, managed_identity_client_id: str | None) -> None:
-        self._identity = ManagedIdentityCredential(client_id=managed_identity_client_id)
+    def __init__(self, tenant_id: str, client_id: str) -> None:
+        self._identity = ManagedIdentityCredential()
         self._assertion = ""
         self._inner = ClientAssertionCredential(tenant_id, client_id, lambda: self._assertion)
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from shared_code.errors import SourceError, SourceUnavailableError
+from shared_code.errors import InvalidIdError, SourceError, SourceUnavailableError
 from shared_code.graph.answer import Asked
 from shared_code.graph.batch import MAX_BATCH, BatchAnswer
 from shared_code.graph.client import GraphClient
 from shared_code.graph.concurrency import all_of
 from shared_code.graph.odata import text_of, values_of, with_query
-from shared_code.model.resource import InvalidIdError, Resource, ResourceKind, check_resource_id
+from shared_code.model.resource import Resource, ResourceKind, check_resource_id
 from shared_code.model.run import NotCovered
 
 _SELECT = ("id", "displayName", "userPrincipalName", "mail", "userType", "accountEnabled", "assignedLicenses")
@@ -85,13 +85,10 @@ class TenantDirectory:
 
     async def _member_pages(self) -> AsyncGenerator[list[_Member], None]:
         request = self._client.graph.users.to_get_request_information()
-        page = await self._client.get_json(with_query(request, select=_SELECT, top=_PAGE_SIZE), _LIST_USERS)
-        while True:
-            yield [_member(value) for value in values_of(page) if _is_member(value)]
-            following = page.get("@odata.nextLink")
-            if not isinstance(following, str):
-                return
-            page = await self._client.get_json_url(following, _LIST_USERS)
+        users = self._client.get_pages(with_query(request, select=_SELECT, top=_PAGE_SIZE), _LIST_USERS)
+        async with aclosing(users) as pages:
+            async for page in pages:
+                yield [_member(value) for value in values_of(page) if _is_member(value)]
 
     async def _ask(self, members: Sequence[_Member]) -> list[tuple[_Member, Sequence[BatchAnswer]]]:
         infos: list[Any] = []

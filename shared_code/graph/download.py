@@ -16,7 +16,6 @@ class Download:
         self._response = response
         # A server that ignores Range sends everything again with 200: what is there already is read over.
         self._to_skip = offset if response.status == 200 else 0
-        self.remaining_bytes = _announced(response, self._to_skip)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes in portions as they arrive. Raises SourceUnavailableError when the connection breaks or
@@ -31,8 +30,7 @@ class Download:
             raise SourceUnavailableError("A download broke off.") from error
 
     async def read(self, limit_bytes: int) -> bytes:
-        """Everything, closing the download. Raises SourceContentError beyond ``limit_bytes``, and as
-        chunks."""
+        """Everything, closing the download. Raises SourceContentError beyond ``limit_bytes``, and as chunks."""
         portions: list[bytes] = []
         size_bytes = 0
         try:
@@ -46,14 +44,8 @@ class Download:
         return portions[0] if len(portions) == 1 else b"".join(portions)
 
     async def aclose(self) -> None:
-        """Let go of the connection; it is kept for others only when everything was read. Safe to call
-        twice."""
+        """Let go of the connection; it is kept for others only when everything was read. Safe to call twice."""
         if self._response.content.at_eof():
             self._response.release()
         else:
             self._response.close()
-
-
-def _announced(response: aiohttp.ClientResponse, to_skip: int) -> int | None:
-    length = response.content_length
-    return None if length is None else max(0, length - to_skip)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from shared_code.errors import CursorExpiredError
+from shared_code.errors import SourceError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.drive_changes import ITEM_SELECT, drive_change
 from shared_code.graph.drive_fetch import DriveFetch
 from shared_code.graph.drive_stream import DriveStream
+from shared_code.graph.listings import Listings, broken_off
 from shared_code.graph.odata import next_cursor, prefer, values_of, with_query
 from shared_code.graph.quickxor import QuickXorDigest
 from shared_code.model.feed import FeedPage, Fetched
@@ -31,6 +32,7 @@ class DriveSource:
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
+        self._listings = Listings()
 
     def root_feeds(self) -> tuple[str, ...]:
         """The whole drive is one feed."""
@@ -62,10 +64,13 @@ class DriveSource:
         asked = Asked("read changed files", "Files.Read.All", {"resource_id": resource.id})
         try:
             page = await self._client.get_json(self._page_request(resource, cursor), asked)
-        except CursorExpiredError:
-            return FeedPage((), None, finished=False, expired=True)
+        except SourceError as error:
+            if self._listings.is_expired(resource.id, ITEMS_FEED, cursor, error):
+                return FeedPage((), None, finished=False, expired=True)
+            raise broken_off(error) from error
         changes = [drive_change(value) for value in values_of(page)]
-        following, finished = next_cursor(page)
+        following, finished = next_cursor(page, cursor)
+        self._listings.read(resource.id, ITEMS_FEED, cursor, finished=finished)
         latest = {change.item_id: change for change in changes if change}
         return FeedPage(tuple(latest.values()), self._client.checked_link(following), finished)
 

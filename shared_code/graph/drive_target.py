@@ -156,7 +156,7 @@ class DriveTargetSession:
             return _Choice(outcome=self._found(item, seen, tried, note or remark))
         # An escaped name says nothing of whose place it is: there the stored file always goes beside.
         if item.conflict is ConflictRule.SKIP and not note:
-            return _Choice(outcome=Written(item.id, WriteState.EXISTING, seen.id, error=_OCCUPIED))
+            return _Choice(outcome=Written(item.id, WriteState.OCCUPIED, seen.id, error=_OCCUPIED))
         if item.conflict is ConflictRule.REPLACE and seen.is_file and not note:
             return _Choice(Place(parent_id, name, seen.id))
         return await self._beside(item, parent_id, name, tried, note or _BESIDE)

@@ -8,11 +8,13 @@ mailbox-exportitems (v1.0, checked 2026-11).
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from shared_code.errors import CursorExpiredError, SourceError, SourceNotFoundError
+from shared_code.errors import SourceError, SourceNotFoundError, ThrottledError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
+from shared_code.graph.listings import Listings, broken_off
 from shared_code.graph.mail_changes import (
     FOLDER_SELECT,
     FOLDERS_FEED,
@@ -20,6 +22,7 @@ from shared_code.graph.mail_changes import (
     folder_change,
     folder_of_feed,
     item_change,
+    items_feed,
     without_duplicates,
 )
 from shared_code.graph.mailbox_fetch import MailboxFetch
@@ -46,6 +49,8 @@ class MailboxSource:
     def __init__(self, client: GraphClient) -> None:
         self._client = client
         self._folders = MailboxFolders(client)
+        self._listings = Listings()
+        self._readable: set[str] = set()
 
     def root_feeds(self) -> tuple[str, ...]:
         """Folders first: they bring the others."""
@@ -69,21 +74,29 @@ class MailboxSource:
     async def poll(self, resource: Resource, cursors: Mapping[str, str | None]) -> Mapping[str, FeedPage]:
         """Read one page of each feed: one GET for one feed, else batches of 20.
 
-        The feed of a folder that is gone is finished without changes: the folder's own deletion comes by the
-        feed of folders. Raises SourceError when the mailbox itself is out of reach.
+        The feed of a folder that is not there or cannot be read is finished, without changes and with its cursor as
+        it was: a deletion comes by the feed of folders, and one odd folder must not keep the others from being read.
+        Raises SourceError when the mailbox itself is out of reach.
         """
         infos = {feed: self._page_request(resource, feed, cursor) for feed, cursor in cursors.items()}
-        answers = await self._answers(resource, infos)
         pages: dict[str, FeedPage] = {}
-        for feed, answer in answers.items():
-            if isinstance(answer, CursorExpiredError):
-                pages[feed] = FeedPage((), None, finished=False, expired=True)
-            elif isinstance(answer, SourceNotFoundError) and feed != FOLDERS_FEED and _only_folder(answer):
-                pages[feed] = FeedPage((), cursors[feed], finished=True, gone=True)
-            elif isinstance(answer, SourceError):
-                raise answer
-            else:
-                pages[feed] = await self._page(resource, feed, answer)
+        refused: dict[str, SourceError] = {}
+        for feed, answer in (await self._answers(resource, infos)).items():
+            try:
+                pages[feed] = await self._page(resource, feed, cursors[feed], answer)
+            except SourceError as error:
+                if self._listings.is_expired(resource.id, feed, cursors[feed], error):
+                    pages[feed] = FeedPage((), None, finished=False, expired=True)
+                elif feed == FOLDERS_FEED or not _concerns_one_folder(error):
+                    raise broken_off(error) from error
+                elif isinstance(error, SourceNotFoundError):
+                    pages[feed] = FeedPage((), cursors[feed], finished=True, gone=True)
+                else:
+                    refused[feed] = error
+        for feed, refusal in refused.items():
+            if not await self._is_readable(resource):
+                raise refusal
+            pages[feed] = FeedPage((), cursors[feed], finished=True, gone=True, error=refusal.message)
         return pages
 
     def fetch(self, resource: Resource, changes: Sequence[Change]) -> AsyncIterator[Fetched]:
@@ -108,7 +121,7 @@ class MailboxSource:
             [(feed, info)] = infos.items()
             try:
                 return {feed: await self._client.get_json(info, asked[feed])}
-            except (CursorExpiredError, SourceNotFoundError) as error:
+            except SourceError as error:
                 return {feed: error}
         batch_asked = Asked("read feeds of a mailbox", ids={"resource_id": resource.id})
         answers = await self._client.batch(list(infos.values()), batch_asked)
@@ -117,18 +130,34 @@ class MailboxSource:
             for feed, answer in zip(infos, answers, strict=True)
         }
 
-    async def _page(self, resource: Resource, feed: str, page: Mapping[str, Any]) -> FeedPage:
+    async def _page(
+        self, resource: Resource, feed: str, cursor: str | None, page: dict[str, Any] | SourceError
+    ) -> FeedPage:
+        if isinstance(page, SourceError):
+            raise page
         values = values_of(page)
-        link, finished = next_cursor(page)
-        cursor = self._client.checked_link(link)
+        link, finished = next_cursor(page, cursor)
+        following = self._client.checked_link(link)
+        self._listings.read(resource.id, feed, cursor, finished=finished)
         if feed == FOLDERS_FEED:
             living = any("@removed" not in value for value in values)
             known = await self._folders.of(resource) if living else self._folders.nothing
             changes = [folder_change(value, known.root_id, known.well_known) for value in values]
         else:
+            self._readable.add(resource.id)
             folder_id = folder_of_feed(feed)
             changes = [item_change(value, folder_id) for value in values]
-        return FeedPage(without_duplicates([change for change in changes if change]), cursor, finished)
+        return FeedPage(without_duplicates([change for change in changes if change]), following, finished)
+
+    async def _is_readable(self, resource: Resource) -> bool:
+        """Whether items of the mailbox can be read at all: some were already, or those of the inbox can be now. If not,
+        a permission is missing or the service is down, and no folder is to blame."""
+        if resource.id not in self._readable:
+            inbox = items_feed("inbox")
+            with suppress(SourceError):
+                await self._client.get_json(self._page_request(resource, inbox, None), _asked(resource, inbox))
+                self._readable.add(resource.id)
+        return resource.id in self._readable
 
 
 def mailbox_id_of(resource: Resource) -> str:
@@ -146,5 +175,8 @@ def _asked(resource: Resource, feed: str) -> Asked:
     return Asked("read changed items of a folder", "MailboxItem.Export.All", ids)
 
 
-def _only_folder(error: SourceNotFoundError) -> bool:
+def _concerns_one_folder(error: SourceError) -> bool:
+    """Not throttling, not the token, not the mailbox as a whole."""
+    if isinstance(error, ThrottledError) or error.context.get("status") == 401:
+        return False
     return str(error.context.get("code", "")).lower() not in _MAILBOX_GONE

@@ -151,10 +151,10 @@ class MailboxTargetSession:
             if natives.get(item.id) == work.stored.native_digest:
                 return self._found(work, item.id), ""
             if item.conflict is ConflictRule.SKIP:
-                return Written(item.id, WriteState.EXISTING, item.id, error=_CHANGED), ""
+                return Written(item.id, WriteState.OCCUPIED, item.id, error=_CHANGED), ""
             return None, change_key if item.conflict is ConflictRule.REPLACE else ""
         if item.id in moved and item.conflict is ConflictRule.SKIP:
-            return Written(item.id, WriteState.EXISTING, item.id, error=_MOVED), ""
+            return Written(item.id, WriteState.OCCUPIED, item.id, error=_MOVED), ""
         return None, ""
 
     def _found(self, work: _Work, target_id: str) -> Written:

@@ -102,12 +102,8 @@ class MailboxTargetFolders:
             folder=parent_id,
         )
         asked = Asked("list mail folders", _PERMISSION)
-        page = await self._client.get_json(with_query(info, select=FOLDER_SELECT, top=_PAGE_SIZE), asked)
-        children = values_of(page)
-        while link := text_of(page.get("@odata.nextLink")):
-            page = await self._client.get_json_url(link, asked)
-            children += values_of(page)
-        return children
+        pages = self._client.get_pages(with_query(info, select=FOLDER_SELECT, top=_PAGE_SIZE), asked)
+        return [child async for page in pages for child in values_of(page)]
 
     async def _get(self, key: str) -> dict[str, Any] | None:
         """A folder by id or well-known name; None when it is not there."""

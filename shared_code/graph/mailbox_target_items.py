@@ -194,12 +194,8 @@ class MailboxTargetItems:
             folder=folder_id,
         )
         asked = Asked("list items of a folder", _PERMISSION)
-        page = await self._client.get_json(with_query(info, select=_SELECT, top=_PAGE_SIZE), asked)
-        items = values_of(page)
-        while link := text_of(page.get("@odata.nextLink")):
-            page = await self._client.get_json_url(link, asked)
-            items += values_of(page)
-        return items
+        pages = self._client.get_pages(with_query(info, select=_SELECT, top=_PAGE_SIZE), asked)
+        return [item async for page in pages for item in values_of(page)]
 
     def _item_request(self, folder_id: str, item_id: str) -> Any:
         info = self._client.request(

@@ -22,7 +22,6 @@ def with_query(
     select: Sequence[str] = (),
     top: int | None = None,
     expand: str | None = None,
-    filter_by: str | None = None,
 ) -> Any:
     """Set OData query options of a builder's request; returns it."""
     if select:
@@ -31,8 +30,6 @@ def with_query(
         info.query_parameters["%24top"] = top
     if expand is not None:
         info.query_parameters["%24expand"] = expand
-    if filter_by is not None:
-        info.query_parameters["%24filter"] = filter_by
     return info
 
 
@@ -65,11 +62,14 @@ def values_of(page: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
-def next_cursor(page: Mapping[str, Any]) -> tuple[str, bool]:
-    """Where a delta feed goes on, and whether this page was its last. Raises SourceUnavailableError for a
-    page with neither link: taking it for the end would lose what follows."""
+def next_cursor(page: Mapping[str, Any], cursor: str | None) -> tuple[str, bool]:
+    """Where a delta feed goes on behind the page at ``cursor``, and whether that was its last. Raises
+    SourceUnavailableError for a page with neither link, since taking it for the end would lose what follows, and for
+    one that names itself as the next, since that never ends."""
     following, final = page.get("@odata.nextLink"), page.get("@odata.deltaLink")
     if isinstance(following, str) and following:
+        if following == cursor:
+            raise SourceUnavailableError("A delta page names itself as the next one.")
         return following, False
     if isinstance(final, str) and final:
         return final, True

@@ -36,7 +36,7 @@ class Retries:
         if isinstance(decision, Retry):
             await self.sleep(decision.after_s)
             return
-        final.context["attempts"] = attempt.number
+        final.context |= {"attempts": attempt.number, "gave_up": decision.why}
         if final is cause:
             raise final
         raise final from cause

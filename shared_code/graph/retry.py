@@ -29,9 +29,8 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Bounds of all tries of one request together. ``budget_s`` counts from the first try, so that a slice
-    can
-    return in time; a wait that would leave the budget is not begun."""
+    """Bounds of all tries of one request together. ``budget_s`` counts from the first try, so that a slice can return
+    in time; a wait that would leave the budget is not begun."""
 
     max_attempts: int = 6
     budget_s: float = 120.0

@@ -6,8 +6,8 @@ from typing import Any
 
 from azure.data.tables.aio import TableServiceClient
 
-from shared_code.errors import CustomerExistsError, CustomerNotFoundError
-from shared_code.ledger.tables import RowExistsError, Table
+from shared_code.errors import CustomerExistsError, CustomerNotFoundError, RowExistsError
+from shared_code.ledger.tables import Table
 from shared_code.model.resource import Customer, check_customer_id
 
 _PARTITION = "customers"

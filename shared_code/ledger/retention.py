@@ -10,7 +10,8 @@ from typing import Any
 
 from azure.data.tables.aio import TableServiceClient
 
-from shared_code.ledger.tables import RowExistsError, Table
+from shared_code.errors import RowExistsError
+from shared_code.ledger.tables import Table
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import check_customer_id
 from shared_code.model.retention import Departure, ExpiryReport, LegalHold

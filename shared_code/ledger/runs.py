@@ -35,7 +35,11 @@ class RunLedger:
 
     async def newest(self, customer_id: str, limit: int) -> list[Run]:
         """The customer's runs, newest first."""
-        return [_run_from_json(row) for row in await self._runs.rows(customer_id, last_first=True, limit=limit)]
+        return _newest_first(await self._runs.rows(customer_id))[:limit]
+
+    async def since(self, customer_id: str, run_id: str) -> list[Run]:
+        """The customer's runs of that id and of those that sort behind it, newest first. Ids sort by the day."""
+        return _newest_first(await self._runs.rows(customer_id, first=run_id))
 
     async def add_tasks(self, run_id: str, tasks: Sequence[RunTask]) -> None:
         """Note what a run has to do, before it does anything."""
@@ -71,6 +75,7 @@ def _task_to_json(task: RunTask) -> dict[str, Any]:
         "number": task.number,
         "resource": task.resource.to_json(),
         "attempts": task.attempts,
+        "throttled": task.throttled,
         "outcome": task.outcome.to_json() if task.outcome else None,
     }
 
@@ -81,8 +86,14 @@ def _task_from_json(row: dict[str, Any]) -> RunTask:
         row["number"],
         Resource.from_json(row["resource"]),
         row["attempts"],
+        row.get("throttled", 0),
         ResourceOutcome.from_json(outcome) if outcome else None,
     )
+
+
+def _newest_first(rows: Sequence[dict[str, Any]]) -> list[Run]:
+    """By the time of their start: ids of nightly runs sort before those that people asked for on the same day."""
+    return sorted((_run_from_json(row) for row in rows), key=lambda run: (run.started_at, run.id), reverse=True)
 
 
 def _run_to_json(run: Run) -> dict[str, Any]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
-from shared_code.errors import LedgerError
+from shared_code.errors import LedgerError, LedgerUnavailableError, RowExistsError
 
 # A property holds at most 64 KiB of UTF-16 and an entity 1 MiB
 # (learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model, checked 2026-11-24).
@@ -20,16 +20,6 @@ _PLAIN_CHARACTERS = 30_000
 _PART_BYTES = 60_000
 _MAX_PARTS = 15
 _BATCH = 100
-
-
-class LedgerUnavailableError(LedgerError):
-    """The table service did not answer as it should. Trying again later can help."""
-
-    retryable = True
-
-
-class RowExistsError(LedgerError):
-    """An insert found the row there."""
 
 
 def table_key(value: str) -> str:
@@ -86,30 +76,19 @@ class Table:
         except AzureError as error:
             raise _translated(error) from error
 
-    async def rows(self, partition: str, last_first: bool = False, limit: int | None = None) -> list[Any]:
-        """The values of a partition in the order of their rows."""
-        found = [value async for _, value in self._scan(partition)]
-        if last_first:
-            found.reverse()
-        return found[:limit]
+    async def rows(self, partition: str, *, first: str = "") -> list[Any]:
+        """The values of a partition in the order of their rows, from row ``first`` on (a plain key)."""
+        return [value async for value in self._scan(partition, first)]
 
-    async def some(self, partition: str, rows: Sequence[str]) -> dict[str, Any]:
-        """The values of those of these rows that exist, by row."""
-        found: dict[str, Any] = {}
-        for row in rows:
-            value = await self.get(partition, row)
-            if value is not None:
-                found[row] = value
-        return found
-
-    async def _scan(self, partition: str) -> AsyncIterator[tuple[str, Any]]:
+    async def _scan(self, partition: str, first: str) -> AsyncIterator[Any]:
         await self._ensure()
         try:
             entities = self._client.query_entities(
-                "PartitionKey eq @partition", parameters={"partition": table_key(partition)}
+                "PartitionKey eq @partition and RowKey ge @first",
+                parameters={"partition": table_key(partition), "first": first},
             )
             async for entity in entities:
-                yield str(entity["RowKey"]), _value(entity)
+                yield _value(entity)
         except AzureError as error:
             raise _translated(error) from error
 

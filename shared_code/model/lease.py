@@ -32,6 +32,14 @@ class CheckpointMark:
     retention_days: int
     lease_days: int
 
+    def lowered_to(self, terms: LeaseTerms, now: datetime) -> CheckpointMark:
+        """What can still be vouched for when blobs are written on ``terms`` from ``now`` on; never more than before."""
+        return CheckpointMark(
+            self.at,
+            min(self.retention_days, terms.retention_days),
+            min(self.lease_days, (now - self.at).days + terms.lease_days),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """JSON form."""
         return {"at": format_time(self.at), "retention_days": self.retention_days, "lease_days": self.lease_days}
@@ -91,9 +99,12 @@ class LeaseTerms:
         return now + timedelta(days=self.lease_days)
 
     def checkpoint_due(self, last: CheckpointMark, now: datetime) -> bool:
-        """Whether a snapshot that is committed now has to be a checkpoint: C is over, or the retention was raised."""
+        """Whether a snapshot that is committed now has to be a checkpoint: C is over, the retention was raised, or the
+        leases of then are too short for the terms of now."""
         is_over = now >= last.at + timedelta(days=self.checkpoint_days)
-        return is_over or self.retention_days > last.retention_days
+        needed_until = now + timedelta(days=self.retention_days + self.margin_days)
+        is_short = last.at + timedelta(days=last.lease_days) < needed_until
+        return is_over or is_short or self.retention_days > last.retention_days
 
     def can_build_on(self, last: CheckpointMark, now: datetime) -> bool:
         """Whether what was leased then is certain to be there still, M before the end of its leases. If not, a backup

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shared_code.errors import BackupError
+from shared_code.errors import InvalidIdError
 
 _CUSTOMER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,48}[a-z0-9])")
 _TENANT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -19,10 +19,6 @@ class ResourceKind(StrEnum):
 
     MAILBOX = "mailbox"
     DRIVE = "drive"
-
-
-class InvalidIdError(BackupError):
-    """An id that is not of the form that names blobs and ledger rows."""
 
 
 def check_customer_id(value: str) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from shared_code.errors import InvalidSelectionError
 from shared_code.model.item import format_time, parse_time
 
 
@@ -49,6 +50,14 @@ class Selection:
     everything: bool = False
     folder_ids: tuple[str, ...] = ()
     item_ids: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raise InvalidSelectionError when it names nothing, or everything and something besides."""
+        ids = self.folder_ids or self.item_ids
+        if self.everything and ids:
+            raise InvalidSelectionError("'everything' excludes 'folder_ids' and 'item_ids'.")
+        if not self.everything and not ids:
+            raise InvalidSelectionError("The selection names nothing: give 'everything', 'folder_ids' or 'item_ids'.")
 
     def to_json(self) -> dict[str, Any]:
         """JSON form."""
@@ -107,8 +116,8 @@ class RestoreRequest:
 
 @dataclass(frozen=True, slots=True)
 class RestoreCounts:
-    """Items. ``existing`` were left alone because something of that place and name is there; ``differs`` were
-    written and did not compare equal."""
+    """Items. ``existing`` were left alone: an equal one is there, or something else that the rule says to leave (those
+    make a restore partial and are among its problems). ``differs`` were written and did not compare equal."""
 
     planned: int = 0
     restored: int = 0
@@ -116,16 +125,6 @@ class RestoreCounts:
     differs: int = 0
     failed: int = 0
     written_bytes: int = 0
-
-    def __add__(self, other: RestoreCounts) -> RestoreCounts:
-        return RestoreCounts(
-            self.planned + other.planned,
-            self.restored + other.restored,
-            self.existing + other.existing,
-            self.differs + other.differs,
-            self.failed + other.failed,
-            self.written_bytes + other.written_bytes,
-        )
 
     def to_json(self) -> dict[str, int]:
         """JSON form."""

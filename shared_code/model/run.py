@@ -65,7 +65,7 @@ class NotCovered:
 @dataclass(frozen=True, slots=True)
 class Run:
     """One backup run of one customer. Counts are the sums over its resources; ``immutable`` is False when the
-    store does not enforce WORM (local runs only)."""
+    store does not enforce WORM (local runs only), and None before that was looked at."""
 
     id: str
     customer_id: str
@@ -77,15 +77,17 @@ class Run:
     resources_failed: int = 0
     counts: Counts = field(default_factory=Counts)
     not_covered: tuple[NotCovered, ...] = ()
-    immutable: bool = True
+    immutable: bool | None = None
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RunTask:
-    """One resource of a run. ``attempts`` counts the slices that raised; ``outcome`` is there when it is done."""
+    """One resource of a run. ``attempts`` counts the slices that raised, ``throttled`` those that Graph put off, both
+    since the last one that got on; ``outcome`` is there when it is done."""
 
     number: int
     resource: Resource
     attempts: int = 0
+    throttled: int = 0
     outcome: ResourceOutcome | None = None

@@ -35,10 +35,12 @@ class RestoreItem:
 
 
 class WriteState(StrEnum):
-    """Outcomes of writing one item back. ``differs``: written, read again, and not equal."""
+    """Outcomes of writing one item back. ``existing``: an equal one is there. ``occupied``: something else has its
+    place, and the rule of the restore says to leave that alone. ``differs``: written, read again, and not equal."""
 
     RESTORED = "restored"
     EXISTING = "existing"
+    OCCUPIED = "occupied"
     DIFFERS = "differs"
     FAILED = "failed"
 

@@ -51,11 +51,8 @@ def check_request(request: RestoreRequest) -> None:
 
 
 def _check_selection(selection: Selection) -> None:
+    selection.check()
     ids = (*selection.folder_ids, *selection.item_ids)
-    if selection.everything and ids:
-        raise InvalidSelectionError("'everything' excludes 'folder_ids' and 'item_ids'.")
-    if not selection.everything and not ids:
-        raise InvalidSelectionError("The selection names nothing: give 'everything', 'folder_ids' or 'item_ids'.")
     if len(ids) > MOST_IDS:
         raise InvalidSelectionError(
             f"One restore takes at most {MOST_IDS} ids; select folders or split it, {len(ids)} are too many."

@@ -14,7 +14,7 @@ from shared_code.restore.browsing import Browsing
 from shared_code.restore.ports import Archive, CatalogReader, RestoreJournal, Target
 from shared_code.restore.position import Position
 from shared_code.restore.request_check import check_request, kind_of
-from shared_code.restore.results import FolderView, RestorePoint, SliceBudget, SliceResult
+from shared_code.restore.results import FolderView, RestoreBudget, RestorePoint, RestoreStep
 from shared_code.restore.slice import PAGE_ITEMS, RestoreSlice
 from shared_code.restore.totals import closed, counts_of
 
@@ -31,7 +31,7 @@ class Restores:
         archive: Archive,
         targets: Mapping[ResourceKind, Target],
         journal: RestoreJournal,
-        budget: SliceBudget,
+        budget: RestoreBudget,
         clock: Callable[[], datetime],
     ) -> None:
         self._archive = archive
@@ -92,7 +92,7 @@ class Restores:
         """Records of restores, the last begun first."""
         return await self._journal.newest(customer_id, limit)
 
-    async def restore_slice(self, request: RestoreRequest, position: str) -> SliceResult:
+    async def restore_slice(self, request: RestoreRequest, position: str) -> RestoreStep:
         """Do one step of at most the budget from ``position`` (empty: the start) and tell where the next
         begins.
 

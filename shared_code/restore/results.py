@@ -1,4 +1,4 @@
-"""What the use case answers: restore points, folders of a snapshot, and how far a restore has come."""
+"""What the use case is given and answers: budgets, restore points, folders of a snapshot, how far a slice has come."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from shared_code.model.item import ItemVersion, format_time
 from shared_code.model.outcome import Counts
-from shared_code.model.restore import RestoreCounts
 from shared_code.model.snapshot import Snapshot, SnapshotState
 
 
@@ -63,7 +62,7 @@ class FolderView:
 
 
 @dataclass(frozen=True, slots=True)
-class SliceBudget:
+class RestoreBudget:
     """How much one slice may do before it returns; it always does at least one batch. ``size_bytes`` are
     stored plain bytes."""
 
@@ -73,10 +72,9 @@ class SliceBudget:
 
 
 @dataclass(frozen=True, slots=True)
-class SliceResult:
-    """Where a slice stopped. ``position`` is opaque and goes into the next slice; ``counts`` are this
-    slice's own, for looking at: the sums of a restore come from its journal."""
+class RestoreStep:
+    """Where a slice stopped. ``position`` is opaque and goes into the next slice. What was done until then is in the
+    journal."""
 
     done: bool
     position: str
-    counts: RestoreCounts

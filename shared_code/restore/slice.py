@@ -18,8 +18,7 @@ from shared_code.model.write_back import JournalEntry, RestoreItem, WriteState, 
 from shared_code.restore.folders import TargetFolders, make_folders
 from shared_code.restore.ports import Archive, CatalogReader, RestoreJournal, TargetSession
 from shared_code.restore.position import Position
-from shared_code.restore.results import SliceBudget, SliceResult
-from shared_code.restore.totals import counts_of
+from shared_code.restore.results import RestoreBudget, RestoreStep
 
 PAGE_ITEMS = 1_000
 BATCH_ITEMS = 100
@@ -36,7 +35,7 @@ class RestoreSlice:
         reader: CatalogReader,
         session: TargetSession,
         journal: RestoreJournal,
-        budget: SliceBudget,
+        budget: RestoreBudget,
         clock: Callable[[], datetime],
     ) -> None:
         self._request = request
@@ -51,16 +50,15 @@ class RestoreSlice:
         self._on_new_ground = False
         self._items = 0
         self._size_bytes = 0
-        self._outcomes: dict[str, JournalEntry] = {}
 
-    async def run(self, position: Position) -> SliceResult:
+    async def run(self, position: Position) -> RestoreStep:
         """Go on from ``position`` until everything is done or the budget is used up."""
         folders = await make_folders(
             self._request, self._reader, self._session, self._journal, self._has_budget, position.folders_done
         )
         self._items += folders.made
         if folders.unfinished:
-            return self._result(False, position)
+            return RestoreStep(False, position.text())
         position = replace(position, folders_done=True)
         while True:
             page = await self._reader.selected(self._request.selection, position.after, PAGE_ITEMS)
@@ -68,21 +66,17 @@ class RestoreSlice:
                 # Folders may have used the budget up; a slice that was given only items does one batch at
                 # least.
                 if self._items and not self._has_budget():
-                    return self._result(False, position)
+                    return RestoreStep(False, position.text())
                 await self._restore(batch, folders)
                 position = replace(position, after=batch[-1].change.item_id)
             if not page:
-                return self._result(True, position)
+                return RestoreStep(True, position.text())
 
     def _has_budget(self, more_items: int = 0) -> bool:
         elapsed_s = (self._clock() - self._started).total_seconds()
         budget = self._budget
         items = self._items + more_items
         return elapsed_s < budget.seconds and self._size_bytes < budget.size_bytes and items < budget.items
-
-    def _result(self, done: bool, position: Position) -> SliceResult:
-        counts = counts_of(self._outcomes, 0)
-        return SliceResult(done, position.text(), counts)
 
     async def _restore(self, batch: Sequence[ItemVersion], folders: TargetFolders) -> None:
         item_ids = [version.change.item_id for version in batch]
@@ -111,9 +105,6 @@ class RestoreSlice:
             if written:
                 await self._journal.done(self._request.id, written)
         for answer in written:
-            self._outcomes[answer.item_id] = JournalEntry(
-                answer.state, answer.target_id, answer.written_bytes, answer.error
-            )
             self._size_bytes += answer.written_bytes
             if self._taken is not None and answer.target_id:
                 self._taken.add(answer.target_id)

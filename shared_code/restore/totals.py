@@ -21,7 +21,7 @@ def counts_of(items: Mapping[str, JournalEntry], planned: int) -> RestoreCounts:
     return RestoreCounts(
         planned=max(planned, len(states)),
         restored=states.count(WriteState.RESTORED),
-        existing=states.count(WriteState.EXISTING),
+        existing=states.count(WriteState.EXISTING) + states.count(WriteState.OCCUPIED),
         differs=states.count(WriteState.DIFFERS),
         failed=states.count(WriteState.FAILED),
         written_bytes=sum(entry.written_bytes for entry in items.values()),
@@ -36,8 +36,9 @@ def closed(
 ) -> Restore:
     """The record of a restore whose slices are done.
 
-    Complete: every planned item is at its place. Failed: there was something to do and nothing of it is
-    there. Partial: everything between. What was begun and never ended counts as failed.
+    Complete: every planned item is at its place, as it was. Failed: there was something to do and nothing of it is
+    there. Partial: everything between, so also what was left alone because something else has its place. What was
+    begun and never ended counts as failed.
     """
     ended = {
         item_id: entry if entry.state is not None else replace(entry, state=WriteState.FAILED, error=_UNHEARD_OF)
@@ -46,7 +47,8 @@ def closed(
     counts = counts_of(ended, restore.counts.planned)
     there = counts.restored + counts.existing
     lost_folders = sum(entry.state is WriteState.FAILED for entry in folders.values())
-    whole = there == counts.planned and not lost_folders
+    occupied = any(entry.state is WriteState.OCCUPIED for entry in ended.values())
+    whole = there == counts.planned and not lost_folders and not occupied
     if whole:
         state = RestoreState.COMPLETE
     elif there or counts.differs or (not counts.planned and lost_folders < len(folders)):
@@ -57,11 +59,11 @@ def closed(
 
 
 def problems_of(entries: Mapping[str, JournalEntry]) -> tuple[RestoreProblem, ...]:
-    """At most 200 of what was not done as asked: first what is missing, then what differs, then the notes
-    beside successes; each in the order of ids."""
-    order = {WriteState.FAILED: 0, WriteState.DIFFERS: 1}
+    """At most 200 of what was not done as asked: first what is missing, then what differs, then what was left alone
+    beside something else, then the notes beside successes; each in the order of ids."""
+    order = {WriteState.FAILED: 0, WriteState.DIFFERS: 1, WriteState.OCCUPIED: 2}
     found = sorted(
-        (order.get(entry.state, 2) if entry.state else 0, item_id, entry.error)
+        (order.get(entry.state, 3) if entry.state else 0, item_id, entry.error)
         for item_id, entry in entries.items()
         if entry.error
     )

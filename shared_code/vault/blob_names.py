@@ -1,8 +1,8 @@
 """How blobs are named, and how names are told apart again. Names hold numbers that readers rely on only where
 ``parse_`` functions below give them back; the random part of packs and segments means nothing.
 
-    {resource}/packs/{ulid}
-    {resource}/catalog/{seq}-{slice}-{base|delta}-{ulid}.parquet
+    {resource}/packs/{random}
+    {resource}/catalog/{seq}-{slice}-{base|delta}-{random}.parquet
     {resource}/progress/{seq}-{slice}.json
     {resource}/snapshots/{seq}.json
 
@@ -22,20 +22,20 @@ _SNAPSHOT = re.compile(r".*/snapshots/(\d{8})\.json")
 _PROGRESS = re.compile(r".*/progress/(\d{8})-(\d{5})\.json")
 
 
-def new_ulid() -> str:
+def random_name() -> str:
     """26 characters of Crockford base 32, all 128 bits random: unique without a clock."""
     value = int.from_bytes(os.urandom(16), "big")
     return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
 
 
-def pack_name(resource_id: str, ulid: str) -> str:
+def pack_name(resource_id: str, random: str) -> str:
     """Name of a pack."""
-    return f"{resource_id}/packs/{ulid}"
+    return f"{resource_id}/packs/{random}"
 
 
-def segment_name(resource_id: str, seq: int, slice_number: int, kind: SegmentKind, ulid: str) -> str:
+def segment_name(resource_id: str, seq: int, slice_number: int, kind: SegmentKind, random: str) -> str:
     """Name of a segment of the catalog."""
-    return f"{resource_id}/catalog/{seq:08d}-{slice_number:05d}-{kind}-{ulid}.parquet"
+    return f"{resource_id}/catalog/{seq:08d}-{slice_number:05d}-{kind}-{random}.parquet"
 
 
 def progress_name(resource_id: str, seq: int, slice_number: int) -> str:

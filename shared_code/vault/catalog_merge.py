@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shared_code.model.snapshot import SegmentKind, SegmentRef
 from shared_code.vault import catalog_sql as sql
-from shared_code.vault.blob_names import new_ulid, segment_name
+from shared_code.vault.blob_names import random_name, segment_name
 from shared_code.vault.blob_store import BlobStore
 from shared_code.vault.catalog_rows import FORMAT_KEY, FORMAT_VERSION
 from shared_code.vault.catalog_state import CatalogState, OpenCatalog
@@ -33,7 +33,7 @@ async def merge_segments(
     finally:
         await catalog.aclose()
     sha256 = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
-    name = segment_name(resource_id, seq, slice_number, SegmentKind.BASE, new_ulid())
+    name = segment_name(resource_id, seq, slice_number, SegmentKind.BASE, random_name())
     info = await create_or_adopt(store, name, data)
     return SegmentRef(name, info.version_id, SegmentKind.BASE, rows, len(data), sha256)
 

@@ -115,13 +115,10 @@ def _path_of(state: CatalogState, item_id: str) -> tuple[ItemVersion, ...]:
 
 
 def _choose(state: CatalogState, selection: Selection) -> None:
+    selection.check()
     state.run(sql.FIND_FOLDERS)
     if selection.everything:
-        if selection.folder_ids or selection.item_ids:
-            raise InvalidSelectionError("Everything is selected: leave out the ids of folders and items.")
         return
-    if not selection.folder_ids and not selection.item_ids:
-        raise InvalidSelectionError("Nothing is selected: name folders or items, or select everything.")
     folders = [key_text(entry) for entry in selection.folder_ids]
     items = [key_text(entry) for entry in selection.item_ids]
     kinds = dict(state.rows(sql.SHOWN_ITEMS, {"items": folders + items}))

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from shared_code.model.item import ItemKind
 from shared_code.model.snapshot import SegmentKind, SegmentRef
-from shared_code.vault.blob_names import new_ulid, segment_name
+from shared_code.vault.blob_names import random_name, segment_name
 from shared_code.vault.blob_store import BlobStore
 from shared_code.vault.catalog_rows import FORMAT_KEY, FORMAT_VERSION, SPOOL_COLUMNS
 from shared_code.vault.duckdb_session import connect, quoted
@@ -89,7 +89,7 @@ class RowSpool:
         """Turn the rows into a segment and upload it. Every pack of ``packs`` is in the store by now."""
         data = await asyncio.to_thread(self._to_parquet, packs.names, packs.version_ids)
         sha256 = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
-        name = segment_name(resource_id, seq, slice_number, kind, new_ulid())
+        name = segment_name(resource_id, seq, slice_number, kind, random_name())
         info = await create_or_adopt(store, name, data)
         return SegmentRef(name, info.version_id, kind, self.rows, len(data), sha256)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -202,6 +203,11 @@ class MemoryBlobStore:
     def lose(self, name: str) -> None:
         """What no lease can prevent: the bytes are gone, all versions of them."""
         del self.blobs[name]
+
+    def take_over(self, other: MemoryBlobStore) -> None:
+        """Begin with a copy of all that another store holds."""
+        self.blobs = deepcopy(other.blobs)
+        self._last_version = other._last_version
 
     def put_version(self, name: str, version_id: str, data: bytes) -> None:
         """Put a blob under a version id of one's choice: for loading a stored copy of a vault."""

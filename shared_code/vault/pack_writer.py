@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from shared_code.errors import BlobExistsError, VaultError
 from shared_code.model.item import ChunkRef
-from shared_code.vault.blob_names import new_ulid, pack_name
+from shared_code.vault.blob_names import pack_name, random_name
 from shared_code.vault.blob_store import BlobInfo, BlobStore
 from shared_code.vault.pack import TARGET_BYTES, Buffer, PackBuilder
 from shared_code.vault.pack_table import PackTable, Placement
@@ -60,7 +60,7 @@ class PackWriter:
         if stored is not None and stored.size_bytes == len(data):
             return self.table.place(stored)
         if self._number is None:
-            self._number = self.table.begin(pack_name(self._resource_id, new_ulid()))
+            self._number = self.table.begin(pack_name(self._resource_id, random_name()))
         entry = self._builder.append(digest.digest(), data)
         placement = Placement(self._number, entry.offset, entry.length, entry.size_bytes, sha256)
         self._placed[sha256] = placement

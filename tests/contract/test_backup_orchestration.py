@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,12 +17,14 @@ import pytest
 from functions import backup
 from local.host import FunctionsHost
 from shared_code.backup.runs import CustomerRuns
-from shared_code.backup.schedule import NightlyWindow
-from shared_code.model.run import RunState
+from shared_code.backup.schedule import NightlyWindow, manual_run_id, nightly_run_id
+from shared_code.errors import SourceUnavailableError, ThrottledError
+from shared_code.model.run import Run, RunState
 from tests.fakes.memory_runs import MemoryRuns
-from tests.unit.backup.test_runs import CUSTOMER, Office, resource
+from tests.fakes.run_office import CUSTOMER, Office, resource
 
 NOW = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
+NIGHTLY = nightly_run_id(CUSTOMER.id, "20260301")
 
 
 @dataclass
@@ -49,11 +51,15 @@ class Service:
     window: NightlyWindow = field(default_factory=lambda: NightlyWindow(20, 4))
     settings: Any = field(default_factory=lambda: SimpleNamespace(resources_in_flight=8))
     clock: datetime = NOW
+    left: set[str] = field(default_factory=set)
 
     def now(self) -> datetime:
         return self.clock
 
-    def runs(self, customer: Any) -> CustomerRuns:
+    async def has_left(self, customer_id: str) -> bool:
+        return customer_id in self.left
+
+    async def runs(self, customer: Any) -> CustomerRuns:
         return CustomerRuns(
             customer,
             runs=self.run_ledger,
@@ -68,6 +74,8 @@ class Service:
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     service = Service(Office())
     monkeypatch.setattr(backup, "application", lambda: service)
+    monkeypatch.setattr(backup, "FIRST_WAIT_MS", 10)
+    monkeypatch.setattr(backup, "LEAST_WAIT_S", 0.01)
     return service
 
 
@@ -96,6 +104,12 @@ async def _instances(http: aiohttp.ClientSession) -> list[dict[str, Any]]:
     async with http.get("/runtime/webhooks/durabletask/instances") as answer:
         found: list[dict[str, Any]] = await answer.json()
         return found
+
+
+async def _look(http: aiohttp.ClientSession) -> None:
+    """One look of the timer."""
+    async with http.post("/admin/functions/backup_timer") as answer:
+        assert answer.status == 202
 
 
 async def _start(http: aiohttp.ClientSession) -> str:
@@ -128,21 +142,85 @@ async def test_a_resource_of_many_slices_keeps_its_histories_small(
     assert max(entry["historyEventCount"] for entry in await _instances(http)) < 1000
 
 
+async def test_a_run_of_one_batch_is_one_orchestration(service: Service, http: aiohttp.ClientSession) -> None:
+    service.office.resources = [resource(number) for number in range(backup.BATCH_SIZE)]
+    run_id = await _start(http)
+    await _ended(http, run_id)
+    assert service.run_ledger.saved[(CUSTOMER.id, run_id)].state is RunState.COMPLETE
+    (instance,) = await _instances(http)
+    assert instance["historyEventCount"] < 1000
+
+
+@pytest.mark.parametrize("count", [1, backup.BATCH_SIZE + 1])
+async def test_the_source_is_left_alone_for_as_long_as_it_asks(
+    service: Service, http: aiohttp.ClientSession, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    throttled = resource(0).id
+    service.office.resources = [resource(number) for number in range(count)]
+    long, longer = ThrottledError("slow down", 0.5), ThrottledError("slow down", 1e9)
+    service.office.script = {throttled: [long, longer]}
+    monkeypatch.setattr(backup, "_MOST_WAIT_S", 1.0)
+    tried: list[float] = []
+    run_slice = service.office.run_slice
+
+    async def noted(entry: Any, run_id: str) -> Any:
+        if entry.id == throttled:
+            tried.append(time.monotonic())
+        return await run_slice(entry, run_id)
+
+    service.office.run_slice = noted  # type: ignore[method-assign]
+    run_id = await _start(http)
+    await _ended(http, run_id)
+    assert service.run_ledger.saved[(CUSTOMER.id, run_id)].state is RunState.COMPLETE
+    first, second, third = tried
+    assert second - first >= 0.45
+    assert third - second >= 0.95
+
+
+async def test_a_resource_in_trouble_waits_although_others_go_on(
+    service: Service, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "LEAST_WAIT_S", 0.4)
+    service.office.resources = [resource(0), resource(1)]
+    service.office.script = {resource(0).id: [SourceUnavailableError("no answer")], resource(1).id: ["more", "more"]}
+    began = time.monotonic()
+    run_id = await _start(http)
+    await _ended(http, run_id)
+    assert time.monotonic() - began >= 0.4
+    assert service.run_ledger.saved[(CUSTOMER.id, run_id)].state is RunState.COMPLETE
+
+
 async def test_the_timer_starts_the_run_of_the_day_once(service: Service, http: aiohttp.ClientSession) -> None:
     service.office.resources = [resource(0)]
     for _ in range(3):
-        async with http.post("/admin/functions/backup_timer") as answer:
-            assert answer.status == 202
-    run_id = f"backup-{CUSTOMER.id}-20260301"
-    await _ended(http, run_id)
-    async with http.post("/admin/functions/backup_timer") as answer:
-        assert answer.status == 202
-    assert list(service.run_ledger.saved) == [(CUSTOMER.id, run_id)]
+        await _look(http)
+    await _ended(http, NIGHTLY)
+    await _look(http)
+    assert list(service.run_ledger.saved) == [(CUSTOMER.id, NIGHTLY)]
     assert service.office.listed == 1
 
 
-async def test_a_second_start_is_refused_while_one_is_under_way(service: Service, http: aiohttp.ClientSession) -> None:
+async def test_the_timer_tries_again_what_could_not_be_planned_and_nothing_else(
+    service: Service, http: aiohttp.ClientSession
+) -> None:
     service.office.resources = [resource(0)]
+    service.office.script = {resource(0).id: [ValueError("a bug")] * 3}
+    service.office.immutable = False
+    await _look(http)
+    assert (await _ended(http, NIGHTLY))["runtimeStatus"] == "Failed"
+    service.office.immutable = True
+    await _look(http)
+    assert (await _ended(http, NIGHTLY))["runtimeStatus"] == "Completed"
+    run = service.run_ledger.saved[(CUSTOMER.id, NIGHTLY)]
+    assert (run.state, run.resources_failed, run.error) == (RunState.FAILED, 1, "")
+    await _look(http)
+    await _ended(http, NIGHTLY)
+    assert service.run_ledger.saved[(CUSTOMER.id, NIGHTLY)] == run
+
+
+@pytest.fixture
+def gate(service: Service) -> asyncio.Event:
+    """No run gets beyond its planning until this is set."""
     gate = asyncio.Event()
     list_resources = service.office.list_resources
 
@@ -150,7 +228,14 @@ async def test_a_second_start_is_refused_while_one_is_under_way(service: Service
         await gate.wait()
         return await list_resources()
 
+    service.office.resources = [resource(0)]
     service.office.list_resources = waiting  # type: ignore[method-assign]
+    return gate
+
+
+async def test_a_second_start_is_refused_while_one_is_under_way(
+    service: Service, http: aiohttp.ClientSession, gate: asyncio.Event
+) -> None:
     run_id = await _start(http)
     async with http.post(f"/api/customers/{CUSTOMER.id}/runs") as answer:
         assert answer.status == 409
@@ -158,6 +243,64 @@ async def test_a_second_start_is_refused_while_one_is_under_way(service: Service
         assert run_id in (await answer.json())["detail"]
     gate.set()
     await _ended(http, run_id)
+
+
+async def test_a_nightly_run_under_way_is_seen_behind_an_ended_one_of_that_morning(
+    service: Service, http: aiohttp.ClientSession, gate: asyncio.Event
+) -> None:
+    morning = NOW.replace(hour=9)
+    manual = Run(manual_run_id(CUSTOMER.id, morning), CUSTOMER.id, RunState.COMPLETE, morning)
+    await service.run_ledger.save(manual)
+    await _look(http)
+    async with http.post(f"/api/customers/{CUSTOMER.id}/runs") as answer:
+        assert answer.status == 409
+        assert NIGHTLY in (await answer.json())["detail"]
+    gate.set()
+    await _ended(http, NIGHTLY)
+
+
+async def test_the_timer_starts_nothing_beside_a_run_that_somebody_asked_for(
+    service: Service, http: aiohttp.ClientSession, gate: asyncio.Event
+) -> None:
+    run_id = await _start(http)
+    await _look(http)
+    assert list(service.run_ledger.saved) == [(CUSTOMER.id, run_id)]
+    assert [entry["instanceId"] for entry in await _instances(http)] == [run_id]
+    gate.set()
+    await _ended(http, run_id)
+    await _look(http)
+    await _ended(http, NIGHTLY)
+    assert service.run_ledger.saved[(CUSTOMER.id, NIGHTLY)].state is RunState.COMPLETE
+
+
+async def test_a_run_whose_host_died_goes_on_under_its_id(service: Service, http: aiohttp.ClientSession) -> None:
+    service.office.resources = [resource(0), resource(1)]
+    began = NOW - timedelta(hours=2)
+    lost = Run(manual_run_id(CUSTOMER.id, began), CUSTOMER.id, RunState.RUNNING, began)
+    await service.run_ledger.save(lost)
+    assert await _start(http) == lost.id
+    await _ended(http, lost.id)
+    run = service.run_ledger.saved[(CUSTOMER.id, lost.id)]
+    assert (run.state, run.started_at, run.resources_done) == (RunState.COMPLETE, began, 2)
+    assert await _start(http) != lost.id
+
+
+@pytest.mark.parametrize("by_timer", [True, False])
+async def test_an_old_run_whose_host_died_does_not_stay_running(
+    service: Service, http: aiohttp.ClientSession, by_timer: bool
+) -> None:
+    service.office.resources = [resource(0)]
+    lost = Run(nightly_run_id(CUSTOMER.id, "20260225"), CUSTOMER.id, RunState.RUNNING, NOW - timedelta(days=4))
+    await service.run_ledger.save(lost)
+    if by_timer:
+        await _look(http)
+        await _ended(http, NIGHTLY)
+    else:
+        await _ended(http, await _start(http))
+    given_up = service.run_ledger.saved[(CUSTOMER.id, lost.id)]
+    assert (given_up.state, given_up.ended_at) == (RunState.FAILED, NOW)
+    assert "interrupted" in given_up.error
+    assert len(service.run_ledger.saved) == 2
 
 
 async def test_a_run_that_cannot_be_planned_is_recorded_as_failed(
@@ -168,4 +311,4 @@ async def test_a_run_that_cannot_be_planned_is_recorded_as_failed(
     assert (await _ended(http, run_id))["runtimeStatus"] == "Failed"
     run = service.run_ledger.saved[(CUSTOMER.id, run_id)]
     assert run.state is RunState.FAILED
-    assert "no WORM here" in run.error
+    assert run.error.endswith("no WORM here")  # and nothing of the lines behind it

@@ -23,7 +23,7 @@ from shared_code.graph.mailbox_target import MailboxTarget
 from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.restore import Restore, RestoreRequest, RestoreState, Selection, TargetKind
 from shared_code.restore.restores import Restores
-from shared_code.restore.results import SliceBudget
+from shared_code.restore.results import RestoreBudget
 from shared_code.vault.customer_vault import CustomerVault
 from shared_code.vault.memory_blob import MemoryBlobStore
 from tests.fakes.restore_world import Crashes, MemoryJournal
@@ -63,7 +63,7 @@ class _Service:
             ResourceKind.MAILBOX: MailboxTarget(client),
             ResourceKind.DRIVE: DriveTarget(client),
         }
-        budget = SliceBudget(seconds=300, size_bytes=1 << 30, items=4)
+        budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=4)
         self.restores = Restores(self.vault, targets, self.journal, budget, _now)
 
     async def back_up(self, resource: Resource, run_id: str = "run-1") -> None:

@@ -11,10 +11,11 @@ import pytest
 from shared_code.errors import (
     AccessDeniedError,
     SourceContentError,
+    SourceError,
     SourceNotFoundError,
     SourceUnavailableError,
 )
-from shared_code.graph.drive_source import DriveSource
+from shared_code.graph.drive_source import PAGE_SIZE, DriveSource
 from shared_code.graph.drive_stream import DriveStream
 from shared_code.graph.retry import RetryPolicy
 from shared_code.model.feed import FeedPage, Fetched, FetchState
@@ -322,6 +323,22 @@ async def test_a_file_that_changes_while_it_is_streamed_is_noticed(tenant: Simul
     assert isinstance(gone, Fetched)
     assert gone.state is FetchState.GONE
     assert gone.asked == change
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "invalidRequest"), (410, "resyncRequired")])
+async def test_a_stored_cursor_that_is_refused_has_expired_and_one_of_a_new_listing_has_not(
+    tenant: SimulatedTenant, status: int, code: str
+) -> None:
+    for number in range(PAGE_SIZE + 1):
+        tenant.control.put_file(tenant.id, tenant.user, f"{number}", b"")
+    async with tenant.client() as client:
+        source = DriveSource(client)
+        cursor = (await source.poll(tenant.drive, {"items": None}))["items"].cursor
+        tenant.control.add_fault(match={"path_regex": "token"}, action={"status": status, "code": code})
+        with pytest.raises(SourceError, match=code):
+            await source.poll(tenant.drive, {"items": cursor})
+        page = (await DriveSource(client).poll(tenant.drive, {"items": cursor}))["items"]
+    assert page == FeedPage((), None, finished=False, expired=True)
 
 
 async def test_a_drive_that_is_gone_or_closed_is_raised(tenant: SimulatedTenant) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared_code.errors import AccessDeniedError, SourceNotFoundError, ThrottledError
-from shared_code.graph.mailbox_source import MailboxSource
+from shared_code.graph.mailbox_source import PAGE_SIZE, MailboxSource
 from shared_code.model.feed import FeedPage, Fetched, FetchState
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.outcome import SkipCause
@@ -187,8 +187,59 @@ async def test_the_feed_of_a_deleted_folder_is_finished(tenant: SimulatedTenant)
         tenant.control.delete_folder(tenant.id, tenant.user, "Gone")
         alone = await source.poll(tenant.mailbox, {feed: cursor})
         both = await source.poll(tenant.mailbox, {feed: cursor, other: None})
-    assert alone[feed] == both[feed] == FeedPage((), cursor, finished=True)
+    assert alone[feed] == both[feed] == FeedPage((), cursor, finished=True, gone=True)
     assert both[other].finished
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "ErrorInvalidRequest"), (403, "ErrorAccessDenied"), (503, "Busy")])
+async def test_a_folder_that_cannot_be_read_is_told_and_keeps_no_other_from_being_read(
+    tenant: SimulatedTenant, status: int, code: str
+) -> None:
+    odd = tenant.control.add_folder(tenant.id, tenant.user, "Odd")
+    tenant.control.add_fault(match={"path_regex": f"{odd}/items/delta"}, action={"status": status, "code": code})
+    async with tenant.client() as client:
+        folders = await folders_of(MailboxSource(client), tenant.mailbox)
+        feed, other = folders["Odd"].opens_feed, folders["Inbox"].opens_feed
+        both = await MailboxSource(client).poll(tenant.mailbox, {feed: None, other: None})
+        alone = await MailboxSource(client).poll(tenant.mailbox, {feed: None})
+    assert both[other].finished and not both[other].gone
+    assert both[feed] == alone[feed] == FeedPage((), None, finished=True, gone=True, error=both[feed].error)
+    assert f"{status} {code}" in both[feed].error
+
+
+async def test_when_no_folder_can_be_read_the_mailbox_is_out_of_reach(tenant: SimulatedTenant) -> None:
+    tenant.control.add_fault(match={"path_regex": "items/delta"}, action={"status": 403, "code": "ErrorAccessDenied"})
+    async with tenant.client() as client:
+        source = MailboxSource(client)
+        feeds = [folder.opens_feed for folder in (await folders_of(source, tenant.mailbox)).values()]
+        for some in (feeds, feeds[:1]):
+            with pytest.raises(AccessDeniedError) as caught:
+                await source.poll(tenant.mailbox, dict.fromkeys(some))
+    assert caught.value.permission == "MailboxItem.Export.All"
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_a_stored_cursor_that_is_refused_has_expired(tenant: SimulatedTenant, alone: bool) -> None:
+    async with tenant.client() as client:
+        folders = await folders_of(MailboxSource(client), tenant.mailbox)
+        feeds = [folders["Inbox"].opens_feed, folders["Archive"].opens_feed][: 1 if alone else 2]
+        pages = await MailboxSource(client).poll(tenant.mailbox, dict.fromkeys(feeds))
+        tenant.control.add_fault(match={"path_regex": "token"}, action={"status": 400, "code": "ErrorInvalidRequest"})
+        again = await MailboxSource(client).poll(tenant.mailbox, {feed: pages[feed].cursor for feed in feeds})
+    assert set(again.values()) == {FeedPage((), None, finished=False, expired=True)}
+
+
+async def test_a_listing_that_is_refused_from_its_second_page_on_is_not_begun_for_ever(tenant: SimulatedTenant) -> None:
+    for number in range(PAGE_SIZE + 1):
+        tenant.control.add_message(tenant.id, tenant.user, message(number))
+    async with tenant.client() as client:
+        source = MailboxSource(client)
+        feed = (await folders_of(source, tenant.mailbox))["Inbox"].opens_feed
+        cursor = (await source.poll(tenant.mailbox, {feed: None}))[feed].cursor
+        tenant.control.add_fault(match={"path_regex": "token"}, action={"status": 410, "code": "SyncStateNotFound"})
+        page = (await source.poll(tenant.mailbox, {feed: cursor}))[feed]
+    assert page == FeedPage((), cursor, finished=True, gone=True, error=page.error)
+    assert "410" in page.error
 
 
 async def test_a_mailbox_that_is_gone_is_raised(tenant: SimulatedTenant) -> None:

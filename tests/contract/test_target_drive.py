@@ -178,12 +178,12 @@ class TestSomethingElseIsThere:
             again = await _restore(client, tenant, captured, conflict=rule)
         assert _truth(tenant) == after, "a replay or a second restore changed something"
         assert outcomes[self.item].state is replayed[self.item].state
-        assert again[self.item].state is WriteState.EXISTING
+        assert again[self.item].state is (WriteState.OCCUPIED if rule is ConflictRule.SKIP else WriteState.EXISTING)
         return outcomes[self.item]
 
     async def test_skip_leaves_it_alone_and_says_so(self, tenant: SimulatedTenant, old: bytes) -> None:
         outcome = await self._run(tenant, old, ConflictRule.SKIP)
-        assert outcome.state is WriteState.EXISTING
+        assert outcome.state is WriteState.OCCUPIED
         assert "keep_both or replace" in outcome.error
         assert _paths(tenant) == {"/Docs", "/Docs/Plan.v2.txt"}
         assert _content(tenant, "/Docs/Plan.v2.txt") == self.changed
@@ -217,7 +217,7 @@ async def test_a_folder_in_a_files_place_is_never_overwritten(tenant: SimulatedT
         _put(tenant, "thing/inside.txt", b"kept")
         outcomes = await _restore(client, tenant, captured, conflict=rule)
     skipped = rule is ConflictRule.SKIP
-    assert outcomes[item].state is (WriteState.EXISTING if skipped else WriteState.RESTORED)
+    assert outcomes[item].state is (WriteState.OCCUPIED if skipped else WriteState.RESTORED)
     assert _paths(tenant) == {"/thing", "/thing/inside.txt"} | (set() if skipped else {"/thing (restored)"})
 
 

@@ -217,7 +217,7 @@ class TestChangedSince:
 
     async def test_skip_leaves_it_alone_and_says_so(self, tenant: SimulatedTenant) -> None:
         outcomes = await self._restore(tenant, ConflictRule.SKIP)
-        assert states(outcomes) == {WriteState.EXISTING: 2}
+        assert states(outcomes) == {WriteState.OCCUPIED: 2}
         assert "changed since" in outcomes[self.item].error
         assert self.after == self.changed
 
@@ -242,7 +242,7 @@ async def test_a_moved_item_stays_and_comes_back_only_when_asked(tenant: Simulat
         tenant.control.move_item(tenant.id, tenant.user, item, "archive")
         outcomes = await write_back(MailboxTarget(client).open(tenant.mailbox), captured, conflict=rule)
     skipped = rule is ConflictRule.SKIP
-    assert outcomes[item].state is (WriteState.EXISTING if skipped else WriteState.RESTORED)
+    assert outcomes[item].state is (WriteState.OCCUPIED if skipped else WriteState.RESTORED)
     assert ("moved" in outcomes[item].error) is skipped
     assert len(tenant.control.items(tenant.id, tenant.user, "archive")) == 1
     assert len(tenant.control.items(tenant.id, tenant.user, "inbox")) == (0 if skipped else 1)

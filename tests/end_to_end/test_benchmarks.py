@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from benchmarks import figures, measured, subjects
+from benchmarks import copier, figures, measured, subjects
+from benchmarks.copier_job import Destination, Job, Uploads
 from benchmarks.figures import Bound, Figure, Target
 from shared_code.graph import drive_fetch, mailbox_fetch
 
@@ -27,6 +30,7 @@ EXPECTED = {
     },
     "memory": {"peak memory with a file of 0.012 GB, MB", "peak memory with 60 messages, MB"},
 }
+BESIDE_THE_BARE_COPIER = {("files", "files/s"), ("big-file", "MB/s"), ("mail", "messages/s")}
 WITH_TARGETS = {
     ("files", "files/s"),
     ("unchanged", "second run / first run"),
@@ -44,24 +48,32 @@ def test_a_quick_run_prints_every_figure(tmp_path: Path) -> None:
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     heading, _, *lines = [
-        [cell.strip() for cell in line.strip("| \n").split(" | ")] for line in page.read_text().splitlines()
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in page.read_text().splitlines()
+        if line.startswith("|")
     ]
-    rows = [dict(zip(heading, [cell.strip("| ") for cell in line], strict=False)) for line in lines]
+    rows = [dict(zip(heading, cells, strict=True)) for cells in lines]
     shown: dict[str, set[str]] = {}
     for row in rows:
         shown.setdefault(row["case"], set()).add(row["figure"])
         assert float(row["product"]) >= 0
-        if row["case"] != "memory":
-            assert float(row["copier"]) >= 0
+        assert row["beside"] in (("",) if row["case"] == "memory" else ("copier", "bare copier"))
+        assert not row["beside"] or float(row["its figure"]) >= 0
         assert row["figure"] in done.stdout
     assert shown == EXPECTED
-    assert {(row["case"], row["figure"]) for row in rows if row.get("target")} == WITH_TARGETS
-    by_name = {(row["case"], row["figure"]): row for row in rows}
+    bare = [row for row in rows if row["beside"] == "bare copier"]
+    assert {(row["case"], row["figure"]) for row in bare} == BESIDE_THE_BARE_COPIER
+    assert all(float(row["product / it"]) > 0 and not row["target"] for row in bare)
+    assert {(row["case"], row["figure"]) for row in rows if row["target"]} == WITH_TARGETS
+    for note in figures.NOTES:
+        assert note in page.read_text()
+        assert note.split(":")[0] in done.stdout
+    by_name = {(row["case"], row["figure"]): row for row in rows if row["beside"] == "copier"}
     assert float(by_name["unchanged", "requests per unchanged drive"]["product"]) == 1
     assert float(by_name["mail", "requests per unchanged mailbox"]["product"]) <= 3
 
@@ -92,8 +104,34 @@ def test_targets_are_judged_by_value_or_by_ratio() -> None:
     assert not Figure("mail", "CPU", 2, 1, below).reached
     assert Figure("mail", "CPU", 2, 1).reached is None
     missed = [Figure("mail", "CPU", 2, 1, below)]
-    assert figures.markdown(missed, judged=True).splitlines()[-1] == "| mail | CPU | 2 | 1 | 2 | under 2 ms | NO |"
+    shown = figures.markdown(missed, judged=True).splitlines()
+    assert shown[2] == "| mail | CPU | 2 | copier | 1 | 2 | under 2 ms | NO |"
+    assert len([line for line in shown if line.startswith("- ")]) == len(figures.NOTES)
     assert "not judged" in figures.markdown(missed, judged=False)
+
+
+@pytest.mark.parametrize("uploads", list(Uploads))
+def test_a_job_comes_to_the_copier_as_it_was_given(uploads: Uploads) -> None:
+    job = Job(
+        graph_url="http://127.0.0.1:1",
+        tenant_id="tenant",
+        client_id="app",
+        client_secret="secret",
+        destination=Destination(
+            uploads, "UseDevelopmentStorage=true", "copies", "http://127.0.0.1:2/copies", "sig", 8, 2
+        ),
+        drive_ids=["drive"],
+        mailboxes=[["user", "mailbox"]],
+        file_select=["id"],
+        file_page_size=200,
+        mail_select=["id"],
+        mail_page_size=100,
+        files_at_once=16,
+        messages_at_once=4,
+        stream_from_bytes=4,
+        cursors={"feed": "link"},
+    )
+    assert copier.read_job(json.dumps(asdict(job))) == job
 
 
 def test_requests_for_a_resource_are_told_from_those_for_the_directory() -> None:

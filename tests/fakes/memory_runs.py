@@ -20,8 +20,11 @@ class MemoryRuns:
         return self.saved.get((customer_id, run_id))
 
     async def newest(self, customer_id: str, limit: int) -> list[Run]:
-        ids = sorted((key for key in self.saved if key[0] == customer_id), reverse=True)
-        return [self.saved[key] for key in ids[:limit]]
+        return (await self.since(customer_id, ""))[:limit]
+
+    async def since(self, customer_id: str, run_id: str) -> list[Run]:
+        found = [run for run in self.saved.values() if run.customer_id == customer_id and run.id >= run_id]
+        return sorted(found, key=lambda run: (run.started_at, run.id), reverse=True)
 
     async def add_tasks(self, run_id: str, tasks: Sequence[RunTask]) -> None:
         self.tasks_by_run.setdefault(run_id, {}).update({task.number: task for task in tasks})

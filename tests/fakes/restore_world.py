@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from shared_code.errors import IntegrityError, InvalidSelectionError, SnapshotNotFoundError, TargetConflictError
 from shared_code.model.item import Change, ChunkRef, Form, ItemKind, ItemVersion, Representation
 from shared_code.model.outcome import Counts
+from shared_code.model.lease import CheckpointMark
 from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.restore import Restore, Selection
 from shared_code.model.snapshot import SegmentRef, Snapshot
@@ -156,7 +157,16 @@ class MemoryArchive:
             raise SnapshotNotFoundError("no such snapshot")
         at = START + timedelta(days=seq)
         return Snapshot(
-            "acme", self.resource, seq, f"run-{seq}", at - timedelta(minutes=5), at, (), {}, Counts(stored=seq)
+            customer_id="acme",
+            resource=self.resource,
+            seq=seq,
+            run_id=f"run-{seq}",
+            started_at=at - timedelta(minutes=5),
+            committed_at=at,
+            segments=(),
+            cursors={},
+            counts=Counts(stored=seq),
+            checkpoint=CheckpointMark(START, 90, 127),
         )
 
     async def open_reader(self, segments: Sequence[SegmentRef]) -> MemoryReader:

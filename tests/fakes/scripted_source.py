@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from shared_code.errors import SourceError
 from shared_code.graph.quickxor import QuickXorDigest
 from shared_code.model.feed import FeedPage, Fetched, FetchState
 from shared_code.model.item import Change, Form, ItemKind
@@ -25,10 +26,13 @@ class ScriptedStream:
     change: Change
     data: bytes
     portion: int
+    error: SourceError | None = None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         for at in range(0, len(self.data), self.portion):
             yield self.data[at : at + self.portion]
+            if self.error:
+                raise self.error
 
     async def aclose(self) -> None:
         pass
@@ -36,17 +40,21 @@ class ScriptedStream:
 
 @dataclass
 class ScriptedSource:
-    """Edit it with ``put``, ``put_folder`` and ``remove``; ``fetched`` tells which contents were asked for."""
+    """Edit it with ``put``, ``put_folder`` and ``remove``; ``fetched`` tells which contents were asked for. By feed:
+    ``expired`` ones know no cursor of theirs, once; ``gone`` ones cannot be read. By item: ``faults`` are what comes of
+    fetching it, ``stream_errors`` break its stream off after the first portion."""
 
     page_size: int = 3
     stream_from_bytes: int = 1 << 20
     logs: dict[str, list[Change]] = field(default_factory=lambda: {ROOT_FEED: []})
     contents: dict[str, dict[Form, bytes]] = field(default_factory=dict)
     faults: dict[str, FetchState] = field(default_factory=dict)
+    stream_errors: dict[str, SourceError] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
     polled: list[str] = field(default_factory=list)
     stream_offsets: list[int] = field(default_factory=list)
     expired: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
     _etag: int = 0
 
     # -- editing
@@ -93,9 +101,10 @@ class ScriptedSource:
         living = self.living(feed)[item_id]
         self._log(feed, Change(item_id, living.kind, deleted=True))
 
-    def living(self, feed: str) -> dict[str, Change]:
+    def living(self, feed: str, end: int | None = None) -> dict[str, Change]:
+        """What lives in a feed now, or did after the first ``end`` changes."""
         newest: dict[str, Change] = {}
-        for change in self.logs[feed]:
+        for change in self.logs[feed][:end]:
             newest.pop(change.item_id, None)
             if not change.deleted:
                 newest[change.item_id] = change
@@ -122,10 +131,12 @@ class ScriptedSource:
         if cursor and feed in self.expired:
             self.expired.discard(feed)
             return FeedPage((), None, False, expired=True)
+        if feed in self.gone:
+            return FeedPage((), cursor, True, gone=True)
         log = self.logs[feed]
         if cursor is None or cursor.startswith("list:"):
             end, offset = (len(log), 0) if cursor is None else map(int, cursor.split(":")[1:])
-            living = list(self.living(feed).values())
+            living = list(self.living(feed, end).values())  # a listing is of one moment, its pages as well
             page = tuple(living[offset : offset + self.page_size])
             if offset + self.page_size < len(living):
                 return FeedPage(page, f"list:{end}:{offset + self.page_size}", False)
@@ -157,7 +168,8 @@ class ScriptedSource:
             return fetched
         self.stream_offsets.append(offset)
         data = fetched.forms[Form.NATIVE][offset:]
-        return ScriptedStream(replace(fetched.change, size_bytes=offset + len(data)), data, 300_000)
+        error = self.stream_errors.get(change.item_id)
+        return ScriptedStream(replace(fetched.change, size_bytes=offset + len(data)), data, 300_000, error)
 
     def digest(self, state: str = "") -> QuickXorDigest:
         return QuickXorDigest.resumed(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -10,7 +11,7 @@ import pytest
 from shared_code.backup import large_file
 from shared_code.backup.budget import SliceBudget
 from shared_code.vault.memory_blob import Moment
-from tests.unit.backup.test_copier import Bench
+from tests.fakes.backup_bench import RESOURCE, Bench
 
 BUDGET = SliceBudget(items=4, read_bytes=4 << 20)
 LARGE = Random(1).randbytes(6 << 20)
@@ -33,6 +34,14 @@ class Scissors:
                 raise CutError(f"{moment} {operation} {name}")
 
 
+@dataclass(frozen=True)
+class Slice:
+    """One slice of the uncut story: the bench right before it, and how many blob operations it took."""
+
+    before: Bench
+    operations: int
+
+
 def _first_day(bench: Bench) -> None:
     bench.source.put_folder("f1")
     for number in range(5):
@@ -49,39 +58,59 @@ def _second_day(bench: Bench) -> None:
     bench.source.put("new", b"new")
 
 
-async def _story(bench: Bench, scissors: Scissors | None) -> int:
-    """Two days of backups, each started again after a cut; returns how many blob operations there were."""
-    for run_id, day in (("r1", _first_day), ("r2", _second_day)):
-        day(bench)
-        bench.store.hook = scissors
-        try:
-            await bench.run(run_id, BUDGET)
-        except CutError:
-            bench.store.hook = None
-            await bench.run(run_id, BUDGET)
+DAYS = (_first_day, _second_day)
+
+
+async def _days_from(bench: Bench, day: int) -> None:
+    for number, edit in enumerate(DAYS[day:], day):
+        edit(bench)
+        await bench.run(f"r{number}", BUDGET)
+
+
+async def _uncut_slices(bench: Bench, day: int, moment: Moment) -> list[Slice]:
+    """Run one day slice by slice."""
+    DAYS[day](bench)
+    slices: list[Slice] = []
+    done = False
+    while not done:
+        before = bench.copied()
+        counter = bench.store.hook = Scissors(0, moment)
+        done = (await bench.run_slice(f"r{day}", BUDGET)).done
         bench.store.hook = None
-    return scissors.seen if scissors else 0
+        slices.append(Slice(before, counter.seen))
+    return slices
 
 
-async def _result(bench: Bench) -> list[dict[str, dict[str, bytes]]]:
-    numbers = await bench.vault.snapshots("drive.d1")
-    return [await bench.restored(number) for number in numbers]
+async def _snapshots(bench: Bench) -> list[dict[str, dict[str, bytes]]]:
+    return [await bench.restored(number) for number in await bench.vault.snapshots(RESOURCE.id)]
 
 
 @pytest.mark.parametrize("moment", list(Moment))
+@pytest.mark.parametrize("day", range(len(DAYS)))
 async def test_a_cut_at_any_blob_operation_changes_nothing(
-    moment: Moment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    day: int, moment: Moment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Small portions make the large file small; a chunk has at most 4 MiB, so a slice still passes a boundary.
     monkeypatch.setattr(large_file, "_LEAST_BYTES", (4 << 20) + 1)
     uncut = Bench(tmp_path)
-    operations = await _story(uncut, Scissors(0, moment))
-    expected = await _result(uncut)
-    assert len(expected) == 2
-    assert expected[1] == uncut.expected()
-    assert operations > 20
-    for at in range(1, operations + 1):
-        bench = Bench(tmp_path)
-        await _story(bench, Scissors(at, moment))
-        assert await _result(bench) == expected, f"cut {moment} operation {at}"
+    for earlier in range(day):
+        DAYS[earlier](uncut)
+        await uncut.run(f"r{earlier}", BUDGET)
+    slices = await _uncut_slices(uncut, day, moment)
+    assert len(slices) > 1
+    assert sum(each.operations for each in slices) > 10
+    await _days_from(uncut, day + 1)
+    expected = await _snapshots(uncut)
+    assert len(expected) == len(DAYS)
+    assert expected[-1] == uncut.expected()
+    for number, each in enumerate(slices):
+        for at in range(1, each.operations + 1):
+            bench = each.before.copied()
+            bench.store.hook = Scissors(at, moment)
+            with pytest.raises(CutError):
+                await bench.run_slice(f"r{day}", BUDGET)
+            bench.store.hook = None
+            await bench.run(f"r{day}", BUDGET)
+            await _days_from(bench, day + 1)
+            assert await _snapshots(bench) == expected, f"cut {moment} operation {at} of slice {number}"
     assert list(tmp_path.iterdir()) == [], "temporary files are left"

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from shared_code.model.item import Change, Form, ItemKind, ItemVersion
+from shared_code.model.lease import CheckpointMark
 from shared_code.model.outcome import Counts, ItemFailure, ItemSkip, SkipCause
 from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.snapshot import SegmentKind, SegmentRef, Snapshot
@@ -129,7 +130,18 @@ async def _closed(writer: PackedSlice, kind: SegmentKind) -> SegmentRef:
 def _snapshot(resource: Resource, seq: int, segments: tuple[SegmentRef, ...]) -> Snapshot:
     committed_at = START + timedelta(days=seq)
     cursors = {"root": f"https://graph.example/delta?token={seq}"}
-    return Snapshot(CUSTOMER, resource, seq, f"run-{seq}", START, committed_at, segments, cursors, Counts(stored=seq))
+    return Snapshot(
+        customer_id=CUSTOMER,
+        resource=resource,
+        seq=seq,
+        run_id=f"run-{seq}",
+        started_at=START,
+        committed_at=committed_at,
+        segments=segments,
+        cursors=cursors,
+        counts=Counts(stored=seq),
+        checkpoint=CheckpointMark(START, 90, 127),
+    )
 
 
 async def dump(store: MemoryBlobStore, folder: Path) -> None:

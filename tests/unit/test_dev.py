@@ -1,6 +1,8 @@
 """The door for developers: what it prepares, what it runs, what it says when it can't."""
 
+import ast
 import re
+import runpy
 import subprocess
 import sys
 import textwrap
@@ -10,8 +12,7 @@ from typing import IO
 
 import pytest
 
-import dev
-from local import install
+from local import commands, install
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -118,6 +119,13 @@ def test_two_that_start_at_once_take_turns(project: Path) -> None:
         ("ERROR: No matching distribution found for aiohttp==9", "has no aiohttp==9"),
         ("npm error notarget No matching version found for azurite@9.9.9.", "has no azurite@9.9.9"),
         ("OSError: [Errno 28] No space left on device", "disk is full"),
+        (
+            "WARNING: Retrying (Retry(total=1)) after connection broken by "
+            "'SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]",
+            "PIP_CERT",
+        ),
+        ("npm error code SELF_SIGNED_CERT_IN_CHAIN", "NODE_EXTRA_CA_CERTS"),
+        ("npm error code UNABLE_TO_VERIFY_LEAF_SIGNATURE", "NODE_EXTRA_CA_CERTS"),
         ("something else", "begins this part anew"),
     ],
 )
@@ -142,21 +150,47 @@ def test_an_installation_error_is_exit_code_3(
         raise install.InstallError("The package index can't be reached.")
 
     monkeypatch.setattr(install, "prepare", prepare)
-    assert dev.main(["test"]) == 3
+    assert commands.main(["test"]) == 3
     assert capsys.readouterr().err == "The package index can't be reached.\n"
 
 
-def test_an_old_python_is_turned_away(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(dev, "NEEDED", (9, 9))
-    assert dev.main(["demo"]) == 3
-    assert capsys.readouterr().err.startswith("Python 9.9 or later is needed, this is 3.")
+@pytest.mark.parametrize("old", [(2, 7, 18), (3, 6, 8), (3, 10, 14)])
+def test_an_old_python_is_turned_away(
+    old: tuple[int, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "version_info", old)
+    monkeypatch.setattr(sys, "version", ".".join(map(str, old)) + " (default)")
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(PROJECT / "dev.py"), run_name="__main__")
+    assert caught.value.code == 3
+    said = capsys.readouterr().err
+    assert said.startswith(f"Python 3.11 or later is needed, this is {'.'.join(map(str, old))}. Install")
+    assert said.count("\n") == 1
+
+
+def test_an_old_python_can_read_the_file_that_turns_it_away() -> None:
+    source = (PROJECT / "dev.py").read_bytes()
+    source.decode("ascii")  # 2.7 takes nothing else without a declaration
+    newer = (ast.JoinedStr, ast.AnnAssign, ast.FunctionDef, ast.ClassDef, ast.NamedExpr, ast.With, ast.Try)
+    found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, newer)]
+    assert [type(node) for node in found] == [ast.Try], "keep to what 2.7 reads"
+    first = next(node for node in ast.parse(source).body if not isinstance(node, ast.Expr))
+    assert isinstance(first, ast.Import), "no __future__: 3.6 does not know that of annotations"
+
+
+def test_an_interruption_at_any_moment_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "local").mkdir()
+    (tmp_path / "dev.py").write_bytes((PROJECT / "dev.py").read_bytes())
+    (tmp_path / "local" / "commands.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
+    done = subprocess.run([sys.executable, tmp_path / "dev.py"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "\nInterrupted.\n")
 
 
 @pytest.mark.parametrize(("arguments", "code"), [([], 2), (["--help"], 0), (["fly"], 2)])
 def test_without_a_command_the_usage_is_shown(
     arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert dev.main(arguments) == code
+    assert commands.main(arguments) == code
     assert "usage: python3 dev.py" in capsys.readouterr().err
 
 
@@ -172,11 +206,11 @@ def test_without_a_command_the_usage_is_shown(
     ],
 )
 def test_arguments_are_handed_through(command: str, rest: list[str], told: list[str]) -> None:
-    assert dev.module_arguments(command, rest) == told
+    assert commands.module_arguments(command, rest) == told
 
 
 def test_dev_uses_the_standard_library_alone() -> None:
-    script = "import sys; sys.path.insert(0, '.'); import dev; from local import install; print(*sys.modules)"
+    script = "import sys; sys.path.insert(0, '.'); import dev; from local import commands; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
     )

@@ -54,3 +54,28 @@ def test_a_raised_retention_is_a_checkpoint_at_once(old: int, new: int, age: int
     mark = CheckpointMark(T, old, old + 37)
     due = LeaseTerms(new, 30, 7).checkpoint_due(mark, T + timedelta(days=age))
     assert due == (new > old or age >= 30)
+
+
+TERMS = st.builds(LeaseTerms, st.integers(7, 400), st.integers(1, 90), st.integers(3, 30))
+
+
+@given(TERMS, TERMS, TERMS, DAYS, DAYS)
+def test_what_a_snapshot_names_outlives_its_retention_whatever_terms_there_were(
+    first: LeaseTerms, second: LeaseTerms, third: LeaseTerms, written: int, late: int
+) -> None:
+    """A checkpoint on the first terms, a blob on the second, a snapshot that names both on the third."""
+    written_at = T + timedelta(days=written)
+    mark = first.mark(T).lowered_to(second, written_at)
+    committed = written_at + timedelta(days=late)
+    mark = mark.lowered_to(third, committed)
+    if third.checkpoint_due(mark, committed):
+        return
+    needed_until = committed + timedelta(days=third.retention_days + third.margin_days)
+    assert first.until(T) >= needed_until
+    assert second.until(written_at) >= needed_until
+    assert third.can_build_on(mark, committed)
+
+
+def test_terms_that_stay_lower_no_mark() -> None:
+    terms = LeaseTerms(90, 30, 7)
+    assert terms.mark(T).lowered_to(terms, T + timedelta(days=29)) == terms.mark(T)

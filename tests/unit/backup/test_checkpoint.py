@@ -12,7 +12,7 @@ from shared_code.backup.budget import SliceBudget
 from shared_code.backup.checkpoint import weak_packs
 from shared_code.model.lease import LeaseTerms, StoredBlob
 from shared_code.model.snapshot import SegmentKind
-from tests.unit.backup.test_copier import NOW, RESOURCE, TERMS, Bench
+from tests.fakes.backup_bench import NOW, RESOURCE, TERMS, Bench
 
 DAY = timedelta(days=1)
 
@@ -147,15 +147,11 @@ def test_which_packs_are_weak() -> None:
     def blob(name: str, size_mib: float, day: int = 0) -> StoredBlob:
         return StoredBlob(name, "v", int(size_mib * (1 << 20)), NOW + DAY * day, None)
 
-    blobs = {(b.name, b.version_id): b for b in [blob("half", 16), blob("dead", 16), blob("new", 16, 9), blob("s1", 1)]}
-    live = {("half", "v"): 9 << 20, ("dead", "v"): 1 << 20, ("new", "v"): 1, ("s1", "v"): 1 << 20, ("gone", "v"): 1}
+    packs = [blob("third", 15), blob("dead", 15), blob("new", 15, 9), blob("s1", 0.2), blob("days", 0.3)]
+    blobs = {(pack.name, pack.version_id): pack for pack in packs}
+    live = {("third", "v"): 5 << 20, ("dead", "v"): (5 << 20) - 1, ("new", "v"): 1, ("gone", "v"): 1}
+    live |= {("s1", "v"): 200_000, ("days", "v"): 300_000}
     assert weak_packs(live, blobs, NOW + 5 * DAY) == {("dead", "v")}
-    small = {(f"s{n}", "v"): blob(f"s{n}", 1) for n in range(2, 6)}
-    assert {name for name, _ in weak_packs(live | dict.fromkeys(small, 1 << 20), blobs | small, NOW + 5 * DAY)} == {
-        "dead",
-        "s1",
-        "s2",
-        "s3",
-        "s4",
-        "s5",
-    }
+    small = {(f"s{n}", "v"): blob(f"s{n}", 0.2) for n in range(2, 6)}
+    weak = weak_packs(live | dict.fromkeys(small, 200_000), blobs | small, NOW + 5 * DAY)
+    assert {name for name, _ in weak} == {"dead", "s1", "s2", "s3", "s4", "s5"}

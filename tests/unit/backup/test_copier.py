@@ -4,89 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from shared_code.backup.budget import SliceBudget
-from shared_code.backup.copier import ResourceCopier
 from shared_code.model.feed import FetchState
 from shared_code.model.item import Form
-from shared_code.model.lease import LeaseTerms
-from shared_code.model.resource import Resource, ResourceKind
-from shared_code.model.run import ResourceOutcome, RunState
-from shared_code.model.snapshot import SegmentKind, Snapshot
-from shared_code.vault.customer_vault import CustomerVault
-from shared_code.vault.leases import LeasedStore
-from shared_code.vault.memory_blob import MemoryBlobStore
-from tests.fakes.memory_damage import MemoryDamage
-from tests.fakes.restored import contents_of
-from tests.fakes.scripted_source import ROOT_FEED, ScriptedSource, content_hash_of
-
-RESOURCE = Resource(ResourceKind.DRIVE, "d1", "A drive")
-NOW = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
-SMALL = SliceBudget(items=2)
-WHOLE = SliceBudget()
-TERMS = LeaseTerms(retention_days=90, checkpoint_days=30, margin_days=7)
-
-
-class Bench:
-    """A source, a store, and what it takes to run backups between them."""
-
-    def __init__(self, temp_dir: Path) -> None:
-        self.source = ScriptedSource()
-        self.now = NOW
-        self.damage = MemoryDamage()
-        self.store = MemoryBlobStore(lambda: self.now)
-        self._temp_dir = temp_dir
-        self.agree(TERMS)
-        self.slices = 0
-
-    def agree(self, terms: LeaseTerms) -> None:
-        """From now on these terms hold."""
-        self.terms = terms
-        leased = LeasedStore(self.store, terms, lambda: self.now)
-        self.vault = CustomerVault(leased, "acme", self._temp_dir)
-
-    def copier(self, budget: SliceBudget = WHOLE) -> ResourceCopier:
-        return ResourceCopier(
-            "acme", self.vault, self.source, self.damage, self.terms, budget, lambda: self.now, lambda: 0.0
-        )
-
-    async def run(self, run_id: str, budget: SliceBudget = WHOLE) -> ResourceOutcome:
-        for _ in range(500):
-            self.slices += 1
-            result = await self.copier(budget).run_slice(RESOURCE, run_id)
-            if result.outcome:
-                return result.outcome
-        raise AssertionError("the run does not end")
-
-    async def restored(self, seq: int) -> dict[str, dict[str, bytes]]:
-        return await contents_of(self.vault, RESOURCE.id, seq)
-
-    async def snapshot(self, seq: int) -> Snapshot:
-        return await self.vault.snapshot(RESOURCE.id, seq)
-
-    def expected(self, *feeds: str) -> dict[str, dict[str, bytes]]:
-        return {
-            item_id: {str(form): data for form, data in self.source.contents[item_id].items()}
-            for feed in feeds or (ROOT_FEED,)
-            for item_id, change in self.source.living(feed).items()
-            if not change.kind.is_folder
-        }
+from shared_code.model.run import RunState
+from shared_code.model.snapshot import SegmentKind
+from tests.fakes.backup_bench import RESOURCE, SMALL, Bench, fill
+from tests.fakes.scripted_source import ROOT_FEED, content_hash_of
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
-
-
-def fill(bench: Bench, count: int = 8) -> None:
-    bench.source.put_folder("f1")
-    for number in range(count):
-        bench.source.put(f"i{number}", f"content {number}".encode() * 50, parent_id="f1")
-    bench.source.put("empty", b"", hashed=False)
 
 
 async def test_a_first_backup_holds_everything(bench: Bench) -> None:

@@ -11,12 +11,13 @@ import pytest
 
 from shared_code.backup.pages_ahead import PagesAhead
 from shared_code.backup.ports import Source
-from shared_code.backup.state import SliceState
+from shared_code.backup.state import SliceState, Start
 from shared_code.errors import SourceUnavailableError
 from shared_code.model.feed import FeedPage
 from shared_code.model.item import Change, ItemKind
 from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.snapshot import FeedState
+from tests.fakes.backup_bench import TERMS
 
 RESOURCE = Resource(ResourceKind.DRIVE, "d1", "Drive")
 
@@ -41,7 +42,7 @@ class Pages:
 def make(*feeds: str) -> tuple[PagesAhead, SliceState, Pages]:
     source = Pages()
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    state = SliceState.first("acme", RESOURCE, "run", now, feeds, None)
+    state = SliceState.first(Start("acme", RESOURCE, "run", now, feeds, TERMS, 1), None)
     return PagesAhead(cast(Source, cast(Any, source)), state), state, source
 
 

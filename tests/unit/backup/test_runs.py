@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
 
-from shared_code.backup.copier import SliceResult
-from shared_code.backup.runs import MAX_ATTEMPTS, CustomerRuns, Step
-from shared_code.errors import AccessDeniedError, NotImmutableError, ThrottledError
+from shared_code.backup.runs import MAX_ATTEMPTS, MAX_THROTTLED, CustomerRuns, SliceReport, Step
+from shared_code.errors import AccessDeniedError, NotImmutableError, SourceUnavailableError, ThrottledError
 from shared_code.model.outcome import Counts
-from shared_code.model.resource import Customer, Resource, ResourceKind
-from shared_code.model.run import NotCovered, ResourceOutcome, RunState
+from shared_code.model.run import NotCovered, Run, RunState
 from tests.fakes.memory_runs import MemoryRuns
+from tests.fakes.run_office import CUSTOMER, Office, resource
 
-CUSTOMER = Customer("acme", "Acme", "11111111-1111-1111-1111-111111111111")
 NOW = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
-
-
-def resource(number: int) -> Resource:
-    return Resource(ResourceKind.DRIVE, f"d{number}", f"Drive {number}")
-
-
-@dataclass
-class Office:
-    """Directory, container and copier in one; ``script`` says what each slice of a resource does, in turn."""
-
-    resources: list[Resource] = field(default_factory=list)
-    script: dict[str, list[object]] = field(default_factory=dict)
-    immutable: bool = True
-    listed: int = 0
-
-    async def list_resources(self) -> tuple[Sequence[Resource], Sequence[NotCovered]]:
-        self.listed += 1
-        return self.resources, [NotCovered("someone", "archive mailbox")]
-
-    async def prepare(self) -> bool:
-        if not self.immutable:
-            raise NotImmutableError("no WORM here")
-        return True
-
-    async def run_slice(self, resource: Resource, run_id: str) -> SliceResult:
-        step = self.script[resource.id].pop(0) if self.script.get(resource.id) else RunState.COMPLETE
-        if isinstance(step, Exception):
-            raise step
-        if step == "more":
-            return SliceResult()
-        assert isinstance(step, RunState)
-        return SliceResult(
-            ResourceOutcome(resource.id, "drive", resource.display_name, step, 1, Counts(stored=2, read_bytes=10))
-        )
 
 
 def make(office: Office) -> tuple[CustomerRuns, MemoryRuns]:
@@ -65,11 +27,11 @@ def make(office: Office) -> tuple[CustomerRuns, MemoryRuns]:
 async def do(runs: CustomerRuns, run_id: str = "r1") -> list[Step]:
     await runs.plan(run_id)
     steps: list[Step] = []
-    for _ in range(20):
+    for _ in range(100):
         page = await runs.round(run_id, -1, 100)
         if not page.numbers:
             return steps
-        steps += [await runs.work_on(run_id, number) for number in page.numbers]
+        steps += [(await runs.work_on(run_id, number)).step for number in page.numbers]
     raise AssertionError("the run does not end")
 
 
@@ -94,7 +56,7 @@ async def test_an_unreachable_resource_fails_alone_and_says_why() -> None:
 
 
 async def test_passing_trouble_is_tried_again_and_lasting_trouble_given_up() -> None:
-    passing, lasting = [ThrottledError("slow down")], [ThrottledError("slow down")] * 9
+    passing, lasting = [SourceUnavailableError("no answer")], [SourceUnavailableError("no answer")] * 9
     office = Office([resource(0), resource(1)], {"drive.d0": [*passing], "drive.d1": [*lasting]})
     runs, ledger = make(office)
     steps = await do(runs)
@@ -104,11 +66,43 @@ async def test_passing_trouble_is_tried_again_and_lasting_trouble_given_up() -> 
     assert states == [RunState.COMPLETE, RunState.FAILED]
 
 
-async def test_progress_forgives_earlier_trouble() -> None:
-    trouble: list[object] = [ThrottledError("slow down")]
-    office = Office([resource(0)], {"drive.d0": [*trouble, "more"] * 5})
-    runs, _ = make(office)
+@pytest.mark.parametrize("error", [ThrottledError("slow down"), SourceUnavailableError("no answer")])
+async def test_progress_forgives_earlier_trouble(error: Exception) -> None:
+    office = Office([resource(0)], {"drive.d0": [error, "more"] * (MAX_ATTEMPTS + 2)})
+    runs, ledger = make(office)
+    await runs.plan("r1")
+    for _ in range(MAX_ATTEMPTS + 2):
+        assert (await runs.work_on("r1", 0)).step is Step.AGAIN
+        assert (await runs.work_on("r1", 0)).step is Step.MORE
+        task = ledger.tasks_by_run["r1"][0]
+        assert (task.attempts, task.throttled) == (0, 0)
     assert (await do(runs))[-1] is Step.DONE
+    assert (await runs.close("r1")).state is RunState.COMPLETE
+
+
+async def test_a_throttled_resource_is_not_lost_for_the_night_and_its_wait_is_passed_on() -> None:
+    often: list[object] = [ThrottledError("slow down", retry_after_s=400.0)] * (MAX_THROTTLED - 1)
+    often[1] = ThrottledError("slow down")
+    runs, _ = make(Office([resource(0)], {"drive.d0": [*often]}))
+    await runs.plan("r1")
+    assert await runs.work_on("r1", 0) == SliceReport(Step.AGAIN, 400.0)
+    assert await runs.work_on("r1", 0) == SliceReport(Step.AGAIN, 0.0)
+    assert (await do(runs))[-1] is Step.DONE
+    assert (await runs.close("r1")).state is RunState.COMPLETE
+
+
+async def test_throttling_without_an_end_is_a_failed_resource() -> None:
+    office = Office([resource(0)], {"drive.d0": [ThrottledError("slow down", 1.0)] * (MAX_THROTTLED + 5)})
+    runs, ledger = make(office)
+    assert (await do(runs)).count(Step.AGAIN) == MAX_THROTTLED - 1
+    outcome = ledger.tasks_by_run["r1"][0].outcome
+    assert outcome and (outcome.state, outcome.error) == (RunState.FAILED, "slow down")
+
+
+async def test_throttled_tries_do_not_count_as_attempts() -> None:
+    tries = [ThrottledError("slow down"), SourceUnavailableError("no answer")] * (MAX_ATTEMPTS - 1)
+    runs, _ = make(Office([resource(0)], {"drive.d0": [*tries, ThrottledError("slow down")]}))
+    await do(runs)
     assert (await runs.close("r1")).state is RunState.COMPLETE
 
 
@@ -128,7 +122,7 @@ async def test_every_step_is_safe_to_replay() -> None:
     closed = await runs.close("r1")
     before = dict(ledger.tasks_by_run["r1"])
     await runs.plan("r1")
-    assert [await runs.work_on("r1", number) for number in range(3)] == [Step.DONE] * 3
+    assert [await runs.work_on("r1", number) for number in range(3)] == [SliceReport(Step.DONE)] * 3
     assert ledger.tasks_by_run["r1"] == before
     assert office.listed == 1
     assert await runs.close("r1") == closed
@@ -144,7 +138,41 @@ async def test_nothing_is_listed_before_the_store_is_known_to_be_immutable() -> 
 
 async def test_rounds_are_paged() -> None:
     runs, _ = make(Office([resource(n) for n in range(7)]))
-    await runs.plan("r1")
+    planned = await runs.plan("r1", 3)
     first = await runs.round("r1", -1, 3)
     last = await runs.round("r1", 5, 3)
+    assert planned == first == await runs.plan("r1", 3)
     assert (first.numbers, first.more, last.numbers, last.more) == ((0, 1, 2), True, (6,), False)
+
+
+async def test_planning_again_gives_the_rest_of_the_work() -> None:
+    runs, _ = make(Office([resource(n) for n in range(3)]))
+    assert (await runs.plan("r1")).numbers == (0, 1, 2)
+    await runs.work_on("r1", 1)
+    assert (await runs.plan("r1")).numbers == (0, 2)
+
+
+async def test_a_tenant_that_lists_nobody_is_not_a_complete_run() -> None:
+    runs, _ = make(Office())
+    await runs.plan("r1")
+    run = await runs.close("r1")
+    assert run.state is RunState.PARTIAL
+    assert "lists nothing" in run.error
+
+
+async def test_a_run_that_failed_before_it_was_planned_can_be_begun_again() -> None:
+    office = Office([resource(0)])
+    runs, _ = make(office)
+    await runs.fail("r1", "the tenant was out of reach")
+    assert await do(runs) == [Step.DONE]
+    run = await runs.close("r1")
+    assert (run.state, run.error) == (RunState.COMPLETE, "")
+
+
+async def test_nobody_says_immutable_before_it_was_looked_at() -> None:
+    runs, ledger = make(Office([resource(0)]))
+    asked_for = Run("r1", CUSTOMER.id, RunState.RUNNING, NOW)
+    assert asked_for.immutable is None
+    await ledger.save(asked_for)
+    await runs.plan("r1")
+    assert ledger.saved[(CUSTOMER.id, "r1")].immutable is True

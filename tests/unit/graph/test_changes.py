@@ -136,11 +136,12 @@ def test_groups_are_bounded_by_number_and_size() -> None:
 
 
 def test_pages() -> None:
-    assert next_cursor({"@odata.nextLink": "n"}) == ("n", False)
-    assert next_cursor({"@odata.deltaLink": "d"}) == ("d", True)
-    for page in ({}, {"@odata.nextLink": ""}, {"@odata.deltaLink": 1}):
+    assert next_cursor({"@odata.nextLink": "n"}, None) == ("n", False)
+    assert next_cursor({"@odata.deltaLink": "d"}, None) == ("d", True)
+    assert next_cursor({"@odata.deltaLink": "same"}, "same") == ("same", True)
+    for page in ({}, {"@odata.nextLink": ""}, {"@odata.deltaLink": 1}, {"@odata.nextLink": "same"}):
         with pytest.raises(SourceUnavailableError):
-            next_cursor(page)
+            next_cursor(page, "same")
     assert values_of({"value": [{"a": 1}, 2, None]}) == [{"a": 1}]
     assert values_of({"value": "x"}) == []
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared_code.errors import BackupError, InvalidSelectionError
-from shared_code.model.resource import InvalidIdError
+from shared_code.errors import BackupError, InvalidIdError, InvalidSelectionError
 from shared_code.model.restore import RestoreRequest, Selection, TargetKind
 from shared_code.restore.request_check import check_request
 

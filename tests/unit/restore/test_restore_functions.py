@@ -19,7 +19,7 @@ from local.host import FunctionsHost
 from shared_code.errors import AccessDeniedError, CustomerNotFoundError, SourceUnavailableError
 from shared_code.model.resource import Customer, ResourceKind
 from shared_code.restore.restores import Restores
-from shared_code.restore.results import SliceBudget
+from shared_code.restore.results import RestoreBudget
 from tests.fakes.restore_world import MAILBOX, Catalog, Crashes, MemoryArchive, MemoryJournal, MemoryTarget, Ticking
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -63,7 +63,7 @@ class _World:
 
     def restores(self, customer: Customer) -> Restores:
         archive = self.archive if customer is CUSTOMER else MemoryArchive({})
-        budget = SliceBudget(seconds=300, size_bytes=1 << 30, items=1)
+        budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=1)
         return Restores(archive, {ResourceKind.MAILBOX: self.target}, self.journal, budget, Ticking())
 
     async def get(self, path: str) -> tuple[int, Any]:

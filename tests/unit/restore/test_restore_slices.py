@@ -9,7 +9,7 @@ from shared_code.model.resource import ResourceKind
 from shared_code.model.restore import Restore, RestoreRequest, RestoreState, Selection, TargetKind
 from shared_code.model.write_back import JournalEntry, WriteState
 from shared_code.restore.restores import Restores
-from shared_code.restore.results import SliceBudget
+from shared_code.restore.results import RestoreBudget
 from shared_code.restore.slice import BATCH_BYTES, batches
 from tests.fakes.restore_world import (
     MAILBOX,
@@ -23,7 +23,7 @@ from tests.fakes.restore_world import (
 )
 
 REQUEST = RestoreRequest("restore-acme-1", "acme", MAILBOX.id, 1, Selection(everything=True))
-PLENTY = SliceBudget(seconds=300, size_bytes=1 << 30, items=10_000)
+PLENTY = RestoreBudget(seconds=300, size_bytes=1 << 30, items=10_000)
 
 
 def _catalog() -> Catalog:
@@ -51,7 +51,7 @@ class World:
         *,
         catalog: Catalog | None = None,
         crash_at: int | None = None,
-        budget: SliceBudget = PLENTY,
+        budget: RestoreBudget = PLENTY,
         clock: Ticking | None = None,
     ) -> None:
         self.crashes = Crashes(crash_at)
@@ -124,16 +124,16 @@ async def test_a_named_folder_holds_it_all() -> None:
     assert not any(item.to_original for item in world.target.asked)
 
 
-SMALL_STEPS = SliceBudget(seconds=300, size_bytes=1 << 30, items=2)
+SMALL_STEPS = RestoreBudget(seconds=300, size_bytes=1 << 30, items=2)
 
 
 @pytest.fixture(params=["one slice", "many slices"])
-def budget(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> SliceBudget:
+def budget(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> RestoreBudget:
     monkeypatch.setattr("shared_code.restore.slice.BATCH_ITEMS", 2)
     return PLENTY if request.param == "one slice" else SMALL_STEPS
 
 
-async def test_a_crash_at_any_point_loses_and_doubles_nothing(budget: SliceBudget) -> None:
+async def test_a_crash_at_any_point_loses_and_doubles_nothing(budget: RestoreBudget) -> None:
     smooth = World(budget=budget)
     await smooth.run()
     assert smooth.crashes.passed > 30
@@ -145,7 +145,7 @@ async def test_a_crash_at_any_point_loses_and_doubles_nothing(budget: SliceBudge
         assert (restore.counts.planned, restore.counts.restored) == (6, 6), f"crash at point {point}"
 
 
-async def test_slices_whose_results_were_lost_run_again_harmlessly(budget: SliceBudget) -> None:
+async def test_slices_whose_results_were_lost_run_again_harmlessly(budget: RestoreBudget) -> None:
     world = World(budget=budget)
     restore = await world.run(replay_every_slice=True)
     assert world.target.tree() == WHOLE_TREE

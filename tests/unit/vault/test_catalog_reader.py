@@ -8,8 +8,8 @@ from shared_code.errors import InvalidSelectionError
 from shared_code.model.item import Change, ItemKind, ItemVersion
 from shared_code.model.restore import Selection
 from shared_code.vault.catalog_reader import SegmentReader
+from tests.unit.vault.catalog_samples import IDS, SEGMENTS, plain, stored
 from tests.unit.vault.conftest import World
-from tests.unit.vault.test_catalog_lookup import IDS, SEGMENTS, plain, stored
 
 EVERYTHING = Selection(everything=True)
 NAMES = ["b", "a", "B", "ä", "", "😀", "\ud800", "nul\x00", "z" * 300]

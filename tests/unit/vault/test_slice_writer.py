@@ -311,15 +311,23 @@ async def test_an_aborted_slice_leaves_no_files_tasks_or_threads(world: World) -
 
 
 async def test_a_caller_that_is_cancelled_can_abort_cleanly(world: World) -> None:
+    uploading = asyncio.Event()
+
+    async def stuck(name: str, data: bytes) -> object:
+        uploading.set()
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    world.store.create = stuck  # type: ignore[method-assign,assignment]
     writer = world.vault.open_slice(DRIVE, 1, 1)
 
     async def endless() -> None:
         file = writer.open_file("f", Ledger())
         while True:
-            await file.write(bytes(MIB))
+            await file.write(RANDOM.randbytes(MIB))
 
     task = asyncio.create_task(endless())
-    await asyncio.sleep(0.05)
+    await asyncio.wait_for(uploading.wait(), 20)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -5,10 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from shared_code.errors import BlobExistsError, IntegrityError, SnapshotNotFoundError, UnsupportedFormatError
+from shared_code.errors import (
+    BlobExistsError,
+    IntegrityError,
+    InvalidIdError,
+    SnapshotNotFoundError,
+    UnsupportedFormatError,
+)
 from shared_code.model.item import Change, ChunkRef, ItemKind
+from shared_code.model.lease import CheckpointMark
 from shared_code.model.outcome import Counts, ItemFailure, ItemSkip, SkipCause
-from shared_code.model.resource import InvalidIdError, Resource, ResourceKind
+from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.snapshot import (
     FeedState,
     PartialFile,
@@ -34,6 +41,7 @@ SNAPSHOT = Snapshot(
     segments=(SEGMENT,),
     cursors={"root": "https://graph/delta?token=a'b"},
     counts=Counts(stored=3),
+    checkpoint=CheckpointMark(NOW, 90, 127),
     failures=(ItemFailure("root", CHANGE, "text", 2),),
     skips=(ItemSkip("root", "s", "name", SkipCause.MALWARE),),
 )
@@ -48,6 +56,10 @@ PROGRESS = Progress(
     segments=(SEGMENT,),
     feeds={"root": FeedState("c")},
     counts=Counts(stored=1),
+    checkpoint=CheckpointMark(NOW, 90, 127),
+    checkpointing=CheckpointMark(NOW, 400, 437),
+    merged=True,
+    repaired=(("root", "i"),),
     pending=(PendingChange("root", CHANGE, 1),),
     partial=PartialFile(PendingChange("root", CHANGE), 5, (ChunkRef("p", "v", 1, 2, 3, "0"),), "state"),
     failures=(),

@@ -13,7 +13,8 @@ from azure.durable_functions.models.Task import AtomicTask, WhenAllTask, WhenAny
 from azure.durable_functions.testing import orchestrator_generator_wrapper
 from durabletask import task as engine
 
-from local.durable_context import LocalOrchestrationContext, LocalTask, run_orchestrator
+from local.durable_context import LocalOrchestrationContext, run_orchestrator
+from local.durable_tasks import LocalTask
 from local.host_index import index_app
 from tests.fakes import toy_function_app as toy
 

@@ -1,0 +1,50 @@
+"""A customer's tenant, store and copier in one, for tests of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared_code.backup.copier import SliceResult
+from shared_code.errors import NotImmutableError
+from shared_code.model.outcome import Counts
+from shared_code.model.resource import Customer, Resource, ResourceKind
+from shared_code.model.run import NotCovered, ResourceOutcome, RunState
+
+CUSTOMER = Customer("acme", "Acme", "11111111-1111-1111-1111-111111111111")
+
+
+def resource(number: int) -> Resource:
+    """Drive of that number."""
+    return Resource(ResourceKind.DRIVE, f"d{number}", f"Drive {number}")
+
+
+@dataclass
+class Office:
+    """Directory, container and copier in one; ``script`` says what each slice of a resource does, in turn: an error to
+    raise, "more", or the state in which the resource ends. What is not scripted is complete at once."""
+
+    resources: list[Resource] = field(default_factory=list)
+    script: dict[str, list[object]] = field(default_factory=dict)
+    immutable: bool = True
+    listed: int = 0
+
+    async def list_resources(self) -> tuple[Sequence[Resource], Sequence[NotCovered]]:
+        self.listed += 1
+        return self.resources, [NotCovered("someone", "archive mailbox")]
+
+    async def prepare(self) -> bool:
+        if not self.immutable:
+            raise NotImmutableError("no WORM here\nTraceback: of the inside")
+        return True
+
+    async def run_slice(self, resource: Resource, run_id: str) -> SliceResult:
+        step = self.script[resource.id].pop(0) if self.script.get(resource.id) else RunState.COMPLETE
+        if isinstance(step, Exception):
+            raise step
+        if step == "more":
+            return SliceResult()
+        assert isinstance(step, RunState)
+        return SliceResult(
+            ResourceOutcome(resource.id, "drive", resource.display_name, step, 1, Counts(stored=2, read_bytes=10))
+        )
