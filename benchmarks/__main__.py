@@ -9,11 +9,17 @@ import argparse
 import sys
 from pathlib import Path
 
+import psutil
+
 from benchmarks.cases import CASES, Bench
 from benchmarks.errors import BenchmarkError
-from benchmarks.figures import markdown, show
+from benchmarks.figures import NOTES, markdown, show
 from benchmarks.trials import QUICK, Sizes, Trials
 from local.child_process import ServiceError
+
+# Of all processors, while nothing of the benchmark runs.
+_BUSY_PERCENT = 10
+_LOOK_FOR_S = 2.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"there is no case {', '.join(unknown)}; there are {', '.join(CASES)}")
     sizes = QUICK if options.quick else Sizes()
+    notes = [] if options.quick else _warnings()
+    for note in notes:
+        print(note, file=sys.stderr, flush=True)
     try:
         with Trials(sizes, lambda line: print(line, file=sys.stderr, flush=True)) as trials:
             bench = Bench(trials)
@@ -39,10 +48,22 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130
-    show(figures, judged=not options.quick)
+    notes = [*NOTES, *notes]
+    show(figures, notes, judged=not options.quick)
     if options.markdown:
-        options.markdown.write_text(markdown(figures, judged=not options.quick), encoding="utf-8")
+        options.markdown.write_text(markdown(figures, notes, judged=not options.quick), encoding="utf-8")
     return int(not options.quick and any(figure.reached is False for figure in figures))
+
+
+def _warnings() -> list[str]:
+    """What makes figures of this moment doubtful."""
+    busy = psutil.cpu_percent(interval=_LOOK_FOR_S)
+    if busy <= _BUSY_PERCENT:
+        return []
+    return [
+        f"When this began, {busy:.0f} % of the machine's processors were busy with something else: these figures, and "
+        "the ratios among them, are not to be trusted."
+    ]
 
 
 if __name__ == "__main__":

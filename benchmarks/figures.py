@@ -90,7 +90,7 @@ class Figure:
         )
 
 
-def show(figures: Sequence[Figure], *, judged: bool) -> None:
+def show(figures: Sequence[Figure], notes: Sequence[str], *, judged: bool) -> None:
     """Print the table and how to read it."""
     table = Table(show_lines=False)
     for position, heading in enumerate(_HEADINGS):
@@ -104,16 +104,16 @@ def show(figures: Sequence[Figure], *, judged: bool) -> None:
         table.add_row(*figure.cells(judged=judged))
     console = Console(width=None if Console().is_terminal else 160)
     console.print(table)
-    for note in NOTES:
+    for note in notes:
         console.print(note, highlight=False)
 
 
-def markdown(figures: Sequence[Figure], *, judged: bool) -> str:
+def markdown(figures: Sequence[Figure], notes: Sequence[str], *, judged: bool) -> str:
     """The table and how to read it, for a page of the docs."""
     rule = "".join("--:|" if position in _NUMBERS else "---|" for position in range(len(_HEADINGS)))
     lines = ["| " + " | ".join(_HEADINGS) + " |", f"|{rule}"]
     lines += ["| " + " | ".join(figure.cells(judged=judged)) + " |" for figure in figures]
-    lines += ["", *(f"- {note}" for note in NOTES)]
+    lines += ["", *(f"- {note}" for note in notes)]
     return "\n".join(lines) + "\n"
 
 

@@ -216,6 +216,7 @@ async def test_the_timer_tries_again_what_could_not_be_planned_and_nothing_else(
     await _look(http)
     await _ended(http, NIGHTLY)
     assert service.run_ledger.saved[(CUSTOMER.id, NIGHTLY)] == run
+    assert service.office.listed == 1
 
 
 @pytest.fixture
@@ -245,12 +246,12 @@ async def test_a_second_start_is_refused_while_one_is_under_way(
     await _ended(http, run_id)
 
 
-async def test_a_nightly_run_under_way_is_seen_behind_an_ended_one_of_that_morning(
-    service: Service, http: aiohttp.ClientSession, gate: asyncio.Event
+@pytest.mark.parametrize("other_began", [NOW.replace(hour=9), NOW + timedelta(minutes=1)])
+async def test_a_nightly_run_under_way_is_seen_behind_an_ended_one(
+    service: Service, http: aiohttp.ClientSession, gate: asyncio.Event, other_began: datetime
 ) -> None:
-    morning = NOW.replace(hour=9)
-    manual = Run(manual_run_id(CUSTOMER.id, morning), CUSTOMER.id, RunState.COMPLETE, morning)
-    await service.run_ledger.save(manual)
+    other = Run(manual_run_id(CUSTOMER.id, other_began), CUSTOMER.id, RunState.COMPLETE, other_began)
+    await service.run_ledger.save(other)
     await _look(http)
     async with http.post(f"/api/customers/{CUSTOMER.id}/runs") as answer:
         assert answer.status == 409

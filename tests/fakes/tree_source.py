@@ -17,8 +17,8 @@ def feed_of(folder_id: str) -> str:
 
 @dataclass
 class TreeSource(ScriptedSource):
-    """``on_answer`` is called after each page and each item that was read: what changes there, changes between two feeds
-    of a poll, or between reading an item and the next page."""
+    """``on_answer`` is called after each page and each item that was read: what it changes, changes between two feeds
+    of a poll, or between an item and the next page."""
 
     stream_from_bytes: int = 1 << 30
     on_answer: Callable[[], None] = lambda: None

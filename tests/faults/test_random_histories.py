@@ -23,7 +23,7 @@ from tests.fakes.tree_source import TreeSource, feed_of
 
 # HYPOTHESIS_PROFILE=nightly takes some 15 minutes, and other histories each time.
 IS_NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-HISTORIES = 1000 if IS_NIGHTLY else 25
+HISTORIES = 1000 if IS_NIGHTLY else 18
 SLICES = 60
 
 Contents = dict[str, dict[str, bytes]]
@@ -141,7 +141,7 @@ class History:
         return (await self.bench.run("last")).seq
 
     async def _night(self, night: int) -> None:
-        for _ in range(self.random.choice([0, 4, 12])):
+        for _ in range(self.random.choice([0, 4, 8])):
             self.office.edit()
         for _ in range(SLICES):
             for _ in range(self.random.choice([0, 0, 1, 2])):
