@@ -93,6 +93,27 @@ async def list_resources(req: func.HttpRequest) -> func.HttpResponse:
     return answer({"resources": [_resource(row) for row in await app.run_ledger.resources(customer.id)]})
 
 
+@bp.route("recovery", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@answers_problems
+async def rebuild_ledger(req: func.HttpRequest) -> func.HttpResponse:
+    """The ledger is lost, or a part of it: put back what the vaults tell of customers and resources. Changes nothing that
+    the ledger knows. Customers without a readable record have to be onboarded again, with the same id."""
+    found = await application().rebuild_ledger()
+    return answer(
+        {
+            "customers": [
+                {
+                    "customer_id": entry.customer_id,
+                    "has_record": entry.customer is not None,
+                    "resources": len(entry.resources),
+                    "indexed": len(entry.indexed),
+                }
+                for entry in found
+            ]
+        }
+    )
+
+
 def _customer(customer: Customer) -> dict[str, Any]:
     return {"id": customer.id, "display_name": customer.display_name, "tenant_id": customer.tenant_id}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -44,15 +44,18 @@ from shared_code.ledger.restores import TableRestoreJournal
 from shared_code.ledger.retention import RetentionLedger
 from shared_code.ledger.runs import RunLedger
 from shared_code.model.lease import LeaseTerms
-from shared_code.model.resource import Customer, ResourceKind
+from shared_code.model.resource import CONTAINER_PREFIX, Customer, ResourceKind
 from shared_code.restore.ports import Target
 from shared_code.restore.restores import Restores
 from shared_code.restore.results import RestoreBudget
 from shared_code.service.retention import CustomerRetention
 from shared_code.vault.azure_blob import AzureBlobStore, PolicyMode, blob_service
+from shared_code.vault.blob_store import BlobStore
+from shared_code.vault.customer_record import CustomerRecord
 from shared_code.vault.customer_vault import CustomerVault
 from shared_code.vault.keeping import VaultKeeping
 from shared_code.vault.leases import LeasedStore
+from shared_code.vault.recover import RecoveredCustomer, rebuild
 
 
 class Application:
@@ -87,6 +90,14 @@ class Application:
             now=self.now,
         )
 
+    async def rebuild_ledger(self) -> list[RecoveredCustomer]:
+        """Put back into the ledger what the vaults tell of customers and resources; see recover.rebuild."""
+        return await rebuild(self._containers(), self.customers, self.run_ledger)
+
+    async def _containers(self) -> AsyncIterator[tuple[str, BlobStore]]:
+        async for container in self._blobs.list_containers(name_starts_with=CONTAINER_PREFIX):
+            yield container.name.removeprefix(CONTAINER_PREFIX), AzureBlobStore(self._blobs, container.name)
+
     def graph(self, customer: Customer) -> GraphClient:
         """The one client for the customer's tenant."""
         if customer.tenant_id not in self._graphs:
@@ -109,7 +120,7 @@ class Application:
             customer,
             runs=self.run_ledger,
             directory=TenantDirectory(self.graph(customer)),
-            container=_Container(self._store(customer), self.settings.local_run),
+            container=_Container(self._store(customer), customer, terms, self.settings.local_run, self.now()),
             copiers=lambda kind: self._copier(customer, terms, kind),
             now=self.now,
         )
@@ -172,9 +183,14 @@ class Application:
 class _Container:
     """The customer's container, checked before anything is written to it."""
 
-    def __init__(self, store: AzureBlobStore, local_run: bool) -> None:
+    def __init__(
+        self, store: AzureBlobStore, customer: Customer, terms: LeaseTerms, local_run: bool, now: datetime
+    ) -> None:
         self._store = store
+        self._customer = customer
+        self._terms = terms
         self._local_run = local_run
+        self._now = now
 
     async def prepare(self) -> bool:
         try:
@@ -187,6 +203,7 @@ class _Container:
                 "The customer's container has no version-level WORM, so backups could be deleted. Create the storage "
                 "account with immutableStorageWithVersioning enabled; only local runs may write to such a store."
             )
+        await CustomerRecord(self._store).keep(self._customer, self._terms, self._now)
         return immutable
 
 

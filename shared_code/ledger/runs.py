@@ -48,9 +48,13 @@ class RunLedger:
     async def save_task(self, customer_id: str, run_id: str, task: RunTask) -> None:
         """Note what came of a resource, or that another attempt is needed."""
         if task.outcome:  # before the task: once that has an outcome, no replay would write this row
-            newest = {"run_id": run_id, "resource": task.resource.to_json(), "outcome": task.outcome.to_json()}
-            await self._resources.put(customer_id, task.resource.id, newest)
+            await self.index_resource(customer_id, run_id, task.resource, task.outcome)
         await self._tasks.put(run_id, _row(task.number), _task_to_json(task))
+
+    async def index_resource(self, customer_id: str, run_id: str, resource: Resource, outcome: ResourceOutcome) -> None:
+        """Note the newest outcome of a resource."""
+        newest = {"run_id": run_id, "resource": resource.to_json(), "outcome": outcome.to_json()}
+        await self._resources.put(customer_id, resource.id, newest)
 
     async def task(self, run_id: str, number: int) -> RunTask | None:
         """One resource of a run, by its number."""

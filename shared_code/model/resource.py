@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from shared_code.errors import InvalidIdError
 
+CONTAINER_PREFIX = "vault-"
+
 _CUSTOMER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,48}[a-z0-9])")
 _TENANT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _RESOURCE_ID = re.compile(r"(?:mailbox|drive|site|team)\.[A-Za-z0-9!_,-]{1,200}")
@@ -57,7 +59,7 @@ class Customer:
     @property
     def container_name(self) -> str:
         """Name of the customer's vault container."""
-        return f"vault-{self.id}"
+        return f"{CONTAINER_PREFIX}{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
