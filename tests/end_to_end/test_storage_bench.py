@@ -30,8 +30,8 @@ async def test_forty_days_with_a_checkpoint_stay_near_the_ideal() -> None:
     assert checkpoint["extend_lease"] > 0
     assert found.copies > 0, "the checkpoint has merged small packs"
     for day in result.days:
-        # Both resources: a pack, a segment, a snapshot, and often no more.
-        assert day.operations["create"] >= 6
+        # Of each resource a segment and a snapshot, and mostly a pack.
+        assert day.operations["create"] >= 4
         assert day.operations["list"] >= 6
         assert day.operations["delete"] == 0
         assert set(day.operations) - {kind for kind, count in day.operations.items() if not count} <= set(OPERATIONS)
