@@ -23,8 +23,10 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.storage_drive import Drive
+from benchmarks.storage_mailbox import Mailbox
 from benchmarks.storage_report import DayFigures, StorageResult, report
-from benchmarks.storage_source import Drive, LivedInSource, Mailbox
+from benchmarks.storage_source import LivedInSource
 from benchmarks.storage_store import DiskBlobStore
 from benchmarks.storage_tally import tally
 from shared_code.backup.budget import SliceBudget
