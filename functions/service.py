@@ -96,8 +96,8 @@ async def list_resources(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("recovery", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @answers_problems
 async def rebuild_ledger(req: func.HttpRequest) -> func.HttpResponse:
-    """The ledger is lost, or a part of it: put back what the vaults tell of customers and resources. Changes nothing that
-    the ledger knows. Customers without a readable record have to be onboarded again, with the same id."""
+    """The ledger is lost, or a part of it: put back what the vaults tell of customers and resources. Changes nothing
+    that the ledger knows. Customers without a readable record have to be onboarded again, with the same id."""
     found = await application().rebuild_ledger()
     return answer(
         {

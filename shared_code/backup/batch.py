@@ -86,8 +86,14 @@ class BatchCopier:
                 self._catalog = await self._vault.open_catalog(self._state.all_segments)
             hashes = {entry.change.content_hash for entry in batch} - {""}
             previous = await self._catalog.previous(keys, sorted(hashes))
+            if self._state.damaged:
+                previous = replace(previous, by_hash=self._sound(previous.by_hash))
         written = {key: self._state.written[key] for key in keys if key in self._state.written}
         return replace(previous, by_key={**previous.by_key, **written}) if written else previous
+
+    def _sound(self, by_hash: Mapping[str, ItemVersion]) -> dict[str, ItemVersion]:
+        damaged = self._state.damaged
+        return {key: entry for key, entry in by_hash.items() if (entry.feed, entry.change.item_id) not in damaged}
 
     async def _apply(
         self,
@@ -105,7 +111,7 @@ class BatchCopier:
             previous,
             relisting=relisting,
             stream_from_bytes=self._source.stream_from_bytes,
-            force=entry.force,
+            force=entry.force or (entry.feed, change.item_id) in state.damaged,
         )
         match decision.action:
             case Action.FETCH:

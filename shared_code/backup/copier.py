@@ -17,7 +17,7 @@ from shared_code.backup.checkpoint import Checkpointer
 from shared_code.backup.pages_ahead import PagesAhead
 from shared_code.backup.ports import Damage, SliceWriter, Source, Vault
 from shared_code.backup.state import SliceState, Start
-from shared_code.errors import BlobExistsError
+from shared_code.errors import BlobExistsError, BlobNotFoundError, IntegrityError
 from shared_code.model.item import ItemVersion
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import Resource
@@ -69,11 +69,19 @@ class ResourceCopier:
         write the same slice one wins and the other ends without a trace but unnamed blobs. Raises SourceError when
         the resource is out of reach, VaultError when the store is.
         """
-        latest = await self._vault.latest_snapshot(resource)
+        latest, number = await self._latest(resource)
         if latest and latest.run_id == run_id:
             return SliceResult(outcome_of(latest))
-        state = await self._begin(resource, run_id, latest)
-        state.lower_marks(self._terms, self._now())
+        state = await self._begin(resource, run_id, latest, number + 1)
+        try:
+            return await self._slice(state)
+        except (IntegrityError, BlobNotFoundError):
+            if not state.all_segments:
+                raise
+            _log.exception("the catalog of %s is damaged: it is backed up anew", resource.id)
+            return await self._commit_progress(SliceState.first(self._anew(state), None))
+
+    async def _slice(self, state: SliceState) -> SliceResult:
         meter = Meter(self._budget, self._monotonic)
         if not await self._work(state, meter):
             return await self._commit_progress(state)
@@ -83,29 +91,47 @@ class ResourceCopier:
             return await self._commit_progress(state)
         return await self._commit_snapshot(state)
 
-    async def _begin(self, resource: Resource, run_id: str, latest: Snapshot | None) -> SliceState:
+    async def _latest(self, resource: Resource) -> tuple[Snapshot | None, int]:
+        """The newest snapshot and its number; the number alone when its record is damaged."""
+        try:
+            latest = await self._vault.latest_snapshot(resource)
+        except IntegrityError:
+            _log.exception("the newest snapshot of %s is damaged: it is backed up anew", resource.id)
+            return None, await self._vault.latest_number(resource)
+        return latest, latest.seq if latest else 0
+
+    async def _begin(self, resource: Resource, run_id: str, latest: Snapshot | None, seq: int) -> SliceState:
         """Go on from the last progress record; or begin anew, on the last snapshot if what it names is certain to be
         there still."""
-        now, seq, slice_number = self._now(), latest.seq + 1 if latest else 1, 1
+        now, slice_number = self._now(), 1
+        damaged = frozenset(await self._damage.damaged(resource.id))
         progress = await self._vault.latest_progress(resource, seq)
         if progress:
             if self._terms.can_build_on(progress.checkpoint, now):
-                return SliceState.after(progress, resource, run_id)
+                state = SliceState.after(progress, resource, run_id)
+                state.damaged = damaged
+                return state
             slice_number = progress.slice_number + 1
-        start = Start(
-            self._customer_id, resource, run_id, now, self._source.root_feeds(), self._terms, seq, slice_number
-        )
+        roots = self._source.root_feeds()
+        start = Start(self._customer_id, resource, run_id, now, roots, self._terms, seq, slice_number)
         if latest and not self._terms.can_build_on(latest.checkpoint, now):
             _log.warning("%s is backed up anew: its last checkpoint was at %s", resource.id, latest.checkpoint.at)
             latest = None
         state = SliceState.first(start, latest)
-        await self._fetch_damaged(state)
+        state.damaged = damaged
         return state
 
+    def _anew(self, state: SliceState) -> Start:
+        """With what the slice after this one begins from nothing."""
+        roots, now = self._source.root_feeds(), self._now()
+        return Start(
+            self._customer_id, state.resource, state.run_id, now, roots, self._terms, state.seq, state.slice_number
+        )
+
     async def _fetch_damaged(self, state: SliceState) -> None:
-        """Put what verification has found damaged first in line."""
-        keys = list(await self._damage.damaged(state.resource.id))
-        if not keys:
+        """Put what verification has found damaged first in line of a new snapshot."""
+        keys = sorted(state.damaged)
+        if not keys or state.slice_number > 1:
             return
         catalog = await self._vault.open_catalog(state.all_segments)
         try:
@@ -121,6 +147,7 @@ class ResourceCopier:
 
     async def _work(self, state: SliceState, meter: Meter) -> bool:
         """Work until the budget is spent (False) or all is copied (True); the slice's segment is written."""
+        await self._fetch_damaged(state)
         writer = self._vault.open_slice(state.resource, state.seq, state.slice_number)
         try:
             expired = await self._copy(state, writer, meter)

@@ -102,7 +102,7 @@ class CatalogLookup(Protocol):
 
     async def previous(self, keys: Sequence[tuple[str, str]], content_hashes: Sequence[str]) -> PreviousVersions:
         """Newest versions for these (feed, item id) keys, newest living versions for the bare item ids in any feed,
-        and one stored version for each of these content hashes; one query."""
+        and one living version for each of these content hashes; one query."""
         ...
 
     def to_bury(self, relisted: Mapping[str, int]) -> AsyncIterator[ItemVersion]:
@@ -202,6 +202,10 @@ class Vault(Protocol):
 
     async def latest_snapshot(self, resource: Resource) -> Snapshot | None:
         """The newest commit of a resource."""
+        ...
+
+    async def latest_number(self, resource: Resource) -> int:
+        """Number of the newest commit, readable or not; 0 when there is none."""
         ...
 
     async def latest_progress(self, resource: Resource, seq: int) -> Progress | None:

@@ -59,6 +59,8 @@ class SliceState:
     checkpointing: CheckpointMark | None = None
     merged: bool = False
     repaired: set[tuple[str, str]] = field(default_factory=set)
+    damaged: frozenset[tuple[str, str]] = frozenset()
+    """The damage list when the slice began: nothing of what is stored of these is referred to again."""
     written: dict[tuple[str, str], ItemVersion] = field(default_factory=dict)
     """What this very slice has written, which no catalog knows yet: without content and details."""
     reappeared: set[str] = field(default_factory=set)

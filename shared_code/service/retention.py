@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from shared_code.errors import SnapshotNotFoundError
-from shared_code.model.check_report import ScrubReport, VerifyReport, items_of
+from shared_code.model.check_report import ScrubReport, VerifyReport, damaged_items
 from shared_code.model.damage import DamagedItem
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.retention import Departure, ExpiryReport, LegalHold
@@ -124,13 +124,10 @@ class CustomerRetention:
         return report
 
     async def _note(self, resource_id: str, report: ScrubReport | VerifyReport) -> int:
-        kinds = sorted({str(damage.kind) for damage in report.damages})
-        found = [
-            DamagedItem(resource_id, feed, item_id, ", ".join(kinds), self._now()) for feed, item_id in items_of(report)
-        ]
-        if kinds:
-            _log.error("%s: %s is damaged: %s", self._customer_id, resource_id, ", ".join(kinds))
-        return await self._damage.found(resource_id, found)
+        if not report.ok:
+            kinds = ", ".join(sorted({str(damage.kind) for damage in report.damages}))
+            _log.error("%s: %s is damaged: %s", self._customer_id, resource_id, kinds)
+        return await self._damage.found(resource_id, damaged_items(report, self._now()))
 
     async def damaged(self) -> Sequence[DamagedItem]:
         """Everything that was ever found damaged, repaired or not."""

@@ -74,7 +74,7 @@ SELECT 'item' AS asked, id FROM versions
 WHERE is_shown AND item_hash IN (SELECT hash(i) FROM (SELECT unnest($items) AS i))
 UNION ALL
 SELECT 'bytes' AS asked, max(id) AS id FROM versions
-WHERE bytes_hash IN (SELECT hash(h) FROM (SELECT unnest($hashes) AS h)) GROUP BY content_hash
+WHERE lives AND bytes_hash IN (SELECT hash(h) FROM (SELECT unnest($hashes) AS h)) GROUP BY content_hash
 """
 
 FIND_BURIED = """

@@ -34,6 +34,11 @@ class CustomerVault:
         """The newest commit of a resource."""
         return await self._records.latest(resource.id)
 
+    async def latest_number(self, resource: Resource) -> int:
+        """Number of the newest commit, readable or not; 0 when there is none."""
+        numbers = await self._records.numbers(resource.id)
+        return numbers[-1] if numbers else 0
+
     async def latest_progress(self, resource: Resource, seq: int) -> Progress | None:
         """The newest progress record towards snapshot ``seq``."""
         return await self._records.latest_progress(resource.id, seq)

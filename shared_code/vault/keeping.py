@@ -12,7 +12,7 @@ from shared_code.vault.blob_store import BlobStore
 from shared_code.vault.expiry import expire
 from shared_code.vault.holds import apply_holds
 from shared_code.vault.inventory import begin_departure, close_departure
-from shared_code.vault.recover import recover
+from shared_code.vault.recover import resource_ids
 from shared_code.vault.scrub import PackScrubber, ScrubBudget
 from shared_code.vault.verify import SnapshotVerifier
 
@@ -44,7 +44,7 @@ class VaultKeeping:
 
     async def resource_ids(self) -> list[str]:
         """Every resource that has a snapshot, from the blobs alone."""
-        return [entry.resource_id for entry in await recover(self._store, self._customer_id)]
+        return sorted(await resource_ids(self._store))
 
     async def verify(self, resource_id: str, seq: int, retention_days: int) -> VerifyReport:
         """See SnapshotVerifier.verify."""
