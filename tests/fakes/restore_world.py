@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from shared_code.errors import IntegrityError, InvalidSelectionError, SnapshotNotFoundError, TargetConflictError
 from shared_code.model.item import Change, ChunkRef, Form, ItemKind, ItemVersion, Representation
-from shared_code.model.outcome import Counts
 from shared_code.model.lease import CheckpointMark
+from shared_code.model.outcome import Counts
 from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.restore import Restore, Selection
 from shared_code.model.snapshot import SegmentRef, Snapshot
