@@ -73,6 +73,7 @@ class ResourceCopier:
         if latest and latest.run_id == run_id:
             return SliceResult(outcome_of(latest))
         state = await self._begin(resource, run_id, latest, number + 1)
+        state.lower_marks(self._terms, self._now())
         try:
             return await self._slice(state)
         except (IntegrityError, BlobNotFoundError):

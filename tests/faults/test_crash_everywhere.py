@@ -52,7 +52,7 @@ async def _backup(bench: Bench) -> None:
 
 
 async def _checkpoint(bench: Bench) -> None:
-    await bench.run("checkpoint", BUDGET)
+    await bench.run("checkpoint", SliceBudget(items=4))
 
 
 async def _expiry(bench: Bench) -> None:
@@ -76,7 +76,7 @@ async def _before_backup(bench: Bench) -> None:
 async def _before_checkpoint(bench: Bench) -> None:
     """Of the first pack less than half lives."""
     await _before_backup(bench)
-    await _backup(bench)
+    await bench.run("second")
     bench.now = NOW + 31 * DAY
     bench.source.put("late", Random(10).randbytes(3000))
 
@@ -105,8 +105,8 @@ class Results:
         self._reader = QuickReader(temp_dir)
 
     async def of(self, bench: Bench) -> tuple[object, ...]:
-        """Contents of every restore point; what is held and what is marked for deletion; what is left of the records and
-        of the held resource when the platform's rules had their days."""
+        """Contents of every restore point; what is held and what is marked for deletion; and which records and held
+        blobs are left when the platform's rules have had their days."""
         contents = {}
         for seq in await bench.vault.snapshots(RESOURCE.id):
             contents[seq] = (await self._reader.read(bench.store, await bench.snapshot(seq)))[0]
@@ -187,5 +187,5 @@ async def test_the_steps_that_are_cut_do_what_they_are_to_do(tmp_path: Path, res
     assert isinstance(contents, dict)
     assert list(contents) == [1, 2, 3]
     assert isinstance(marked, dict)
-    assert len(marked) > 8
-    assert left == [*(f"{HELD}/packs/{number}" for number in range(3)), f"{RESOURCE.id}/snapshots/00000003.json"]
+    assert len(marked) >= 8
+    assert left == [f"{RESOURCE.id}/snapshots/00000003.json", *(f"{HELD}/packs/{number}" for number in range(3))]
