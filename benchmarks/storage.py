@@ -3,7 +3,8 @@
     python -m benchmarks.storage [--quick] [--days N] [--tier hot|cool|cold] [--markdown FILE]
 
 A drive and a mailbox that are made up go through the product's own copier, checkpoints, expiry and the deployed
-lifecycle rules, a day after the other, into the reference store. Exit codes: 0 the target is reached, 1 it is missed.
+lifecycle rules, a day after the other, into the reference store. Exit codes: 0 the target is reached, 1 it is missed,
+3 something could not be run.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from benchmarks.storage_store import DiskBlobStore
 from benchmarks.storage_tally import tally
 from shared_code.backup.budget import SliceBudget
 from shared_code.backup.copier import ResourceCopier
+from shared_code.errors import BackupError, ConfigError
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.prices import SETTING, Tier, parse_prices
 from shared_code.model.resource import Resource, ResourceKind
@@ -157,7 +159,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tier", type=Tier, choices=list(Tier), default=Tier.HOT, help="whose prices to show")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there, too")
     options = parser.parse_args(arguments)
-    prices = parse_prices(os.environ.get(SETTING, ""))
+    try:
+        prices = parse_prices(os.environ.get(SETTING, ""))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 3
     if options.tier not in prices.tiers:
         parser.error(f"{SETTING} has no prices of the tier {options.tier}")
     sizes = QUICK if options.quick else Sizes()
@@ -165,7 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
         sizes = replace(sizes, days=options.days)
     try:
         result = asyncio.run(measure(sizes, lambda line: print(line, file=sys.stderr, flush=True)))
-    except BenchmarkError as error:
+    except (BenchmarkError, BackupError) as error:
         print(error, file=sys.stderr)
         return 3
     text = report(result, prices, options.tier)
