@@ -26,6 +26,8 @@ from shared_code.restore.restores import Restores
 from shared_code.restore.results import RestoreBudget
 from shared_code.vault.customer_vault import CustomerVault
 from shared_code.vault.memory_blob import MemoryBlobStore
+from tests.fakes.backup_bench import TERMS
+from tests.fakes.memory_damage import MemoryDamage
 from tests.fakes.restore_world import Crashes, MemoryJournal
 from tests.fakes.simulated_tenant import SimulatedTenant, simulated_tenants
 
@@ -69,7 +71,7 @@ class _Service:
     async def back_up(self, resource: Resource, run_id: str = "run-1") -> None:
         budget = BackupBudget(1 << 28, 300, 10_000)
         source = self.sources[resource.kind]
-        copier = ResourceCopier("acme", self.vault, source, budget, _now, time.monotonic)
+        copier = ResourceCopier("acme", self.vault, source, MemoryDamage(), TERMS, budget, _now, time.monotonic)
         while not (await copier.run_slice(resource, run_id)).done:
             pass
 

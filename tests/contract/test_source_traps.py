@@ -22,6 +22,8 @@ from shared_code.model.resource import Resource
 from shared_code.model.run import ResourceOutcome, RunState
 from shared_code.vault.customer_vault import CustomerVault
 from shared_code.vault.memory_blob import MemoryBlobStore
+from tests.fakes.backup_bench import TERMS
+from tests.fakes.memory_damage import MemoryDamage
 from tests.fakes.restored import contents_of
 from tests.fakes.simulated_tenant import SimulatedTenant, simulated_tenants
 
@@ -41,7 +43,7 @@ def vault(tmp_path: Path) -> CustomerVault:
 
 async def back_up(vault: CustomerVault, source: Source, resource: Resource, run_id: str) -> ResourceOutcome:
     for _ in range(200):
-        copier = ResourceCopier("acme", vault, source, SliceBudget(), lambda: NOW, lambda: 0.0)
+        copier = ResourceCopier("acme", vault, source, MemoryDamage(), TERMS, SliceBudget(), lambda: NOW, lambda: 0.0)
         outcome = (await copier.run_slice(resource, run_id)).outcome
         if outcome:
             return outcome

@@ -12,9 +12,7 @@ from tests.end_to_end.service import Customer, Service
 
 
 def _leases(service: Service, customer: Customer) -> list[str]:
-    container = ContainerClient.from_connection_string(
-        service.stack.blob_connection_string, f"vault-{customer.id}"
-    )
+    container = ContainerClient.from_connection_string(service.stack.blob_connection_string, f"vault-{customer.id}")
     with container:
         return [blob.tags["leased_until"] for blob in container.list_blobs(include=["tags"])]
 
