@@ -13,7 +13,6 @@ class Oracle:
     def __init__(self, segments: Sequence[Sequence[ItemVersion]]) -> None:
         self._newest: dict[tuple[str, str], tuple[int, ItemVersion]] = {}
         self.order: dict[int, int] = {}
-        self.hashes: set[str] = set()
         position = 0
         self._segment_of: dict[tuple[str, str], int] = {}
         for number, rows in enumerate(segments):
@@ -22,8 +21,15 @@ class Oracle:
                 self._newest[key] = (position, version)
                 self._segment_of[key] = number
                 position += 1
-                if version.change.content_hash and version.representations:
-                    self.hashes.add(version.change.content_hash)
+
+    @property
+    def hashes(self) -> set[str]:
+        """Content hashes of what lives: content of the dead may be gone."""
+        return {
+            version.change.content_hash
+            for version in self.newest.values()
+            if not version.change.deleted and version.change.content_hash and version.representations
+        }
 
     @property
     def newest(self) -> dict[tuple[str, str], ItemVersion]:
