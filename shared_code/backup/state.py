@@ -35,6 +35,13 @@ class Start:
     seq: int
     slice_number: int = 1
 
+    @property
+    def mark(self) -> CheckpointMark:
+        """What vouches for a snapshot that builds on nothing. Where there are earlier ones, nobody knows on which terms
+        they were leased: a retention of 0 makes this one a checkpoint that renews all there is."""
+        mark = self.terms.mark(self.now)
+        return mark if self.seq == 1 else replace(mark, retention_days=0)
+
 
 @dataclass(slots=True)
 class SliceState:
@@ -89,7 +96,7 @@ class SliceState:
             segments=(),
             feeds=feeds,
             counts=Counts(),
-            checkpoint=latest.checkpoint if latest else start.terms.mark(start.now),
+            checkpoint=latest.checkpoint if latest else start.mark,
             pending=deque(
                 PendingChange(entry.feed, entry.change, entry.attempts) for entry in failures if not _is_of_feed(entry)
             ),

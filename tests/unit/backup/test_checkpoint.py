@@ -104,6 +104,21 @@ async def test_a_raised_retention_leases_everything_anew(bench: Bench) -> None:
     assert min(_leases(bench, "")) >= longer.until(bench.now)
 
 
+async def test_a_backup_that_begins_anew_renews_what_earlier_points_need(bench: Bench) -> None:
+    bench.source.put("old", b"old" * 1000)
+    await bench.run("d0")
+    [record] = [name for name in bench.store.blobs if "/snapshots/" in name]
+    version = next(iter(bench.store.blobs[record].versions.values()))
+    version.data = version.data.replace(b"acme", b"acne")
+    longer = LeaseTerms(400, 30, 7)
+    bench.agree(longer)
+    bench.now = NOW + 2 * DAY
+    outcome = await bench.run("d2")
+    assert (outcome.seq, outcome.counts.stored) == (2, 1)
+    assert min(_leases(bench, "")) >= longer.until(bench.now)
+    assert await bench.restored(2) == bench.expected()
+
+
 async def test_a_lost_pack_is_fetched_again_at_the_checkpoint(bench: Bench) -> None:
     for number in range(5):
         bench.source.put(f"i{number}", Random(number).randbytes(5000))
