@@ -1,10 +1,16 @@
 """What many tests share: services that are started once a session (once a worker under pytest-xdist)."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from local.services import Stack
+
+
+# Started in the background of a script, a process ignores SIGINT, and so do its children: those that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
