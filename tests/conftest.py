@@ -7,7 +7,6 @@ import pytest
 
 from local.services import Stack
 
-
 # Started in the background of a script, a process ignores SIGINT, and so do its children: those that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
