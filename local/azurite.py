@@ -34,6 +34,16 @@ class Azurite:
         )
 
 
+# What blobs take outside of V8's heap starts a full collection of the heap again and again: half of the emulator's
+# processor time while it is written to (node --v8-options, Node 24; measured 2026-11-24).
+_FEWER_COLLECTIONS = (
+    "--external-memory-accounted-in-global-limit",
+    "--initial-old-space-size=4096",
+    "--min-semi-space-size=32",
+    "--max-semi-space-size=64",
+)
+
+
 def start_azurite(root: Path, spawner: Spawner, folder: Path, blob_port: int = 0) -> Azurite:
     """Start the emulator that is installed under ``root`` and wait until it answers. It keeps data in memory.
 
@@ -44,6 +54,7 @@ def start_azurite(root: Path, spawner: Spawner, folder: Path, blob_port: int = 0
         raise ServiceError("The storage emulator is not installed. `python3 dev.py test` installs it.")
     command = [
         str(node_program()),
+        *_FEWER_COLLECTIONS,
         str(program),
         "--blobPort",
         str(blob_port),

@@ -19,13 +19,25 @@ class ItemKind(StrEnum):
     TASK = "task"
     NOTE = "note"
     OTHER_MAIL_ITEM = "other_mail_item"
+    MAILBOX_SETTINGS = "mailbox_settings"
     FOLDER = "folder"
     FILE = "file"
+    SITE_SETTINGS = "site_settings"
+    LIBRARY = "library"
+    LIST = "list"
+    LIST_ITEM = "list_item"
+    PAGE = "page"
+    TEAM_SETTINGS = "team_settings"
+    CHANNEL = "channel"
+    CHANNEL_MESSAGE = "channel_message"
 
     @property
     def is_folder(self) -> bool:
         """Whether other items name this one as their parent."""
-        return self in (ItemKind.MAIL_FOLDER, ItemKind.FOLDER)
+        return self in _FOLDERS
+
+
+_FOLDERS = frozenset({ItemKind.MAIL_FOLDER, ItemKind.FOLDER, ItemKind.LIBRARY, ItemKind.LIST, ItemKind.CHANNEL})
 
 
 class Form(StrEnum):

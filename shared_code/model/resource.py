@@ -21,6 +21,8 @@ class ResourceKind(StrEnum):
 
     MAILBOX = "mailbox"
     DRIVE = "drive"
+    SITE = "site"
+    TEAM = "team"
 
 
 def check_customer_id(value: str) -> str:
@@ -66,9 +68,9 @@ class Customer:
 class Resource:
     """One protected unit of a tenant, keyed by an id that survives renames.
 
-    ``source_id`` is Graph's id of it (user id of a mailbox, drive id of a drive). ``attributes`` holds what the
-    workload needs besides (``mailbox_id``: the id in the import/export API; ``purpose``: ``userPurpose``;
-    ``user_id``: the owner of a drive).
+    ``source_id`` is Graph's id of it (user id of a mailbox, drive id of a drive, the two GUIDs of a site with a comma
+    between them, group id of a team). ``attributes`` holds what the workload needs besides (``mailbox_id``: the id in
+    the import/export API; ``purpose``: ``userPurpose``; ``user_id``: the owner of a drive; ``hostname``: a site's).
     """
 
     kind: ResourceKind

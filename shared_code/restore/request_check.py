@@ -19,13 +19,8 @@ _DRIVE_RESERVED = frozenset(
 
 
 def kind_of(resource_id: str) -> ResourceKind:
-    """The kind in a resource id. Raises InvalidIdError, and InvalidSelectionError for a kind that cannot be
-    restored."""
-    kind = check_resource_id(resource_id).partition(".")[0]
-    try:
-        return ResourceKind(kind)
-    except ValueError as error:
-        raise InvalidSelectionError(f"Nothing of kind {kind!r} can be restored.") from error
+    """The kind in a resource id. Raises InvalidIdError."""
+    return ResourceKind(check_resource_id(resource_id).partition(".")[0])
 
 
 def check_id(value: str) -> str:
