@@ -45,6 +45,13 @@ class NotFoundError(errors.BackupError):
     """Nothing of that name; the message says where to look."""
 
 
+def store_warnings(immutable: bool | None) -> list[str]:
+    """What every report says of a store that lets backups be deleted; None: there is no store yet."""
+    if immutable is not False:
+        return []
+    return ["NOT IMMUTABLE: this store does not enforce WORM, so backups in it can be deleted. For local runs alone."]
+
+
 def answers_problems(
     handler: Callable[_P, Awaitable[func.HttpResponse]],
 ) -> Callable[_P, Awaitable[func.HttpResponse]]:

@@ -11,7 +11,15 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
-from functions.http import BadRequestError, NotFoundError, answer, answers_problems, json_object, whole_number
+from functions.http import (
+    BadRequestError,
+    NotFoundError,
+    answer,
+    answers_problems,
+    json_object,
+    store_warnings,
+    whole_number,
+)
 from shared_code.errors import ConfigError
 from shared_code.service.retention import CustomerRetention
 from shared_code.wiring import application
@@ -76,6 +84,43 @@ async def scrub_packs(payload: Any) -> Any:
     return {"resource": step.resource_id, "after": step.after, "done": step.done} if step else None
 
 
+# ---- the purge job
+
+
+@bp.timer_trigger(schedule="0 30 7 * * *", arg_name="timer", use_monitor=True)
+@bp.durable_client_input(client_name="client")
+async def purge_timer(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+    """Start the day's purge of every customer, where the job has an identity of its own; without one, nothing."""
+    app = application()
+    if not app.settings.purge_client_id:
+        return
+    day = app.now().date().isoformat()
+    for customer in await app.customers.all():
+        instance_id = f"purge-{customer.id}-{day}"
+        try:
+            if not _has_run(await client.get_status(instance_id)):
+                await client.start_new("purge_customer", instance_id, {"customer": customer.id})
+        except Exception:  # noqa: BLE001 - the boundary of the trigger
+            _log.exception("the purge %s could not be started", instance_id)
+
+
+@bp.orchestration_trigger(context_name="context")
+def purge_customer(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    """The day's purge of one customer; its output says what it deleted."""
+    retry = df.RetryOptions(_FIRST_WAIT_MS, _ATTEMPTS)
+    return (yield context.call_activity_with_retry("purge_overdue", retry, context.get_input()))
+
+
+@bp.activity_trigger(input_name="payload")
+async def purge_overdue(payload: Any) -> Any:
+    """Delete what the platform should have deleted. Safe to replay: what is gone is gone."""
+    app = application()
+    report = await app.purge(await app.customers.get(payload["customer"]))
+    if report.deleted or report.locked:
+        _log.warning("%s: purged %d blobs, %d are locked", payload["customer"], report.deleted, report.locked)
+    return {"deleted": report.deleted, "deleted_bytes": report.deleted_bytes, "locked": report.locked}
+
+
 # ---- HTTP
 
 
@@ -85,7 +130,8 @@ async def get_retention(req: func.HttpRequest) -> func.HttpResponse:
     """The customer's terms, and what the last daily pass found."""
     retention = await _retention(req.route_params["customer"])
     report = await retention.last_expiry()
-    return answer({**_terms_json(await retention.terms()), "last_pass": report.to_json() if report else None})
+    last = {"last_pass": report.to_json() if report else None}
+    return answer({**_terms_json(await retention.terms()), **last, **await _store_json(req)})
 
 
 @bp.route("customers/{customer}/retention", methods=["PUT"], auth_level=func.AuthLevel.FUNCTION)
@@ -140,7 +186,7 @@ async def get_departure(req: func.HttpRequest) -> func.HttpResponse:
     if departure is None:
         raise NotFoundError("This customer has not left.")
     certificate = departure.certificate() if departure.erased_at else None
-    return answer({**departure.to_json(), "certificate": certificate})
+    return answer({**departure.to_json(), "certificate": certificate, **await _store_json(req)})
 
 
 @bp.route("customers/{customer}/damage", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -162,7 +208,7 @@ async def verify_snapshot(req: func.HttpRequest) -> func.HttpResponse:
     retention = await _retention(req.route_params["customer"])
     seq = whole_number(req.route_params["seq"], "seq", 1, 99_999_999)
     report = await retention.verify(req.route_params["resource"], seq)
-    return answer({**report.to_json(), "ok": report.ok})
+    return answer({**report.to_json(), "ok": report.ok, **await _store_json(req)})
 
 
 def _has_run(status: Any) -> bool:
@@ -172,6 +218,13 @@ def _has_run(status: Any) -> bool:
 async def _retention(customer_id: str) -> CustomerRetention:
     app = application()
     return app.retention(await app.customers.get(customer_id))
+
+
+async def _store_json(req: func.HttpRequest) -> dict[str, Any]:
+    """What every report says of the store itself."""
+    app = application()
+    immutable = await app.is_immutable(await app.customers.get(req.route_params["customer"]))
+    return {"immutable": immutable, "warnings": store_warnings(immutable)}
 
 
 def _terms_json(terms: Any) -> dict[str, int]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 
-from functions.http import BadRequestError, NotFoundError, answer, answers_problems, json_object, whole_number
+from functions.http import (
+    BadRequestError,
+    NotFoundError,
+    answer,
+    answers_problems,
+    json_object,
+    store_warnings,
+    whole_number,
+)
 from shared_code.model.item import format_time
 from shared_code.model.resource import Customer
 from shared_code.model.run import Run, RunState, RunTask
@@ -21,10 +30,19 @@ _MAX_NAME = 200
 @bp.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems
 async def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Whether the settings are usable and the ledger answers."""
+    """Whether the settings are usable, the ledger answers, and every store there is enforces WORM."""
     app = application()
     customers = await app.customers.all()
-    return answer({"status": "healthy", "customers": len(customers), "local_run": app.settings.local_run})
+    stores = await asyncio.gather(*map(app.is_immutable, customers))
+    return answer(
+        {
+            "status": "healthy",
+            "customers": len(customers),
+            "local_run": app.settings.local_run,
+            "not_immutable": stores.count(False),
+            "warnings": store_warnings(False if False in stores else None),
+        }
+    )
 
 
 @bp.route("customers", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -128,6 +146,7 @@ def _run(run: Run) -> dict[str, Any]:
         "counts": run.counts.to_json(),
         "not_covered": [{"what": entry.what, "cause": entry.cause} for entry in run.not_covered],
         "immutable": run.immutable,
+        "warnings": store_warnings(run.immutable if run.resources_total else None),
         "error": run.error,
     }
 

@@ -18,6 +18,8 @@ def product_settings(stack: Stack) -> Mapping[str, str]:
         "MALLOC_ARENA_MAX": "2",
         "BACKUP_LOCAL_RUN": "true",
         "BACKUP_STORAGE_CONNECTION": stack.blob_connection_string,
+        # The emulator runs no lifecycle rules: the purge job deletes what they would. It has one key for everything.
+        "BACKUP_PURGE_CLIENT_ID": "local",
         "GRAPH_URL": stack.tenant_url,
         "GRAPH_CREDENTIAL": "local_secret",
         "GRAPH_CLIENT_ID": APP_CLIENT_ID,

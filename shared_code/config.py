@@ -44,6 +44,7 @@ class Settings:
     resources_in_flight: int
     lease_terms: LeaseTerms
     worm_locked: bool
+    purge_client_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ TEXTS: dict[str, str] = {
     "GRAPH_USER_AGENT": "NONISV|ManagedServiceProvider|M365Backup/0.1",
     "BACKUP_LOCAL_RUN": "false",
     "BACKUP_WORM_MODE": "locked",
+    "BACKUP_PURGE_CLIENT_ID": "",
 }
 
 
@@ -115,6 +117,7 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         resources_in_flight=number["BACKUP_RESOURCES_IN_FLIGHT"],
         lease_terms=terms,
         worm_locked=text["BACKUP_WORM_MODE"] == "locked",
+        purge_client_id=text["BACKUP_PURGE_CLIENT_ID"],
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from tempfile import gettempdir
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.data.tables.aio import TableServiceClient
-from azure.identity.aio import DefaultAzureCredential
+from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 from azure.storage.blob.aio import BlobServiceClient
 
 from shared_code.backup.budget import SliceBudget
@@ -45,16 +46,18 @@ from shared_code.ledger.retention import RetentionLedger
 from shared_code.ledger.runs import RunLedger
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import CONTAINER_PREFIX, Customer, ResourceKind
+from shared_code.model.retention import PurgeReport
 from shared_code.restore.ports import Target
 from shared_code.restore.restores import Restores
 from shared_code.restore.results import RestoreBudget
 from shared_code.service.retention import CustomerRetention
-from shared_code.vault.azure_blob import AzureBlobStore, PolicyMode, blob_service
+from shared_code.vault.azure_blob import AzureBlobStore, AzurePurge, PolicyMode, blob_service
 from shared_code.vault.blob_store import BlobStore
 from shared_code.vault.customer_record import CustomerRecord
 from shared_code.vault.customer_vault import CustomerVault
 from shared_code.vault.keeping import VaultKeeping
 from shared_code.vault.leases import LeasedStore
+from shared_code.vault.purge import purge
 from shared_code.vault.recover import RecoveredCustomer, rebuild
 
 
@@ -69,6 +72,7 @@ class Application:
         tables = _table_service(settings, self._azure)
         self._blobs = _blob_service(settings, self._azure)
         self._graphs: dict[str, GraphClient] = {}
+        self._stores: dict[str, AzureBlobStore] = {}
         self.customers = CustomerLedger(tables)
         self.run_ledger = RunLedger(tables)
         self.retention_ledger = RetentionLedger(tables, settings.lease_terms)
@@ -89,6 +93,20 @@ class Application:
             damage=self._damage.of(customer.id),
             now=self.now,
         )
+
+    async def is_immutable(self, customer: Customer) -> bool | None:
+        """Whether the customer's container enforces WORM; None while there is no container. Raises VaultError."""
+        try:
+            return await self._store(customer).is_immutable()
+        except BlobNotFoundError:
+            return None
+
+    async def purge(self, customer: Customer) -> PurgeReport:
+        """Delete what the platform should have deleted, with the purge job's own identity; see purge.purge."""
+        held = await self.retention_ledger.held_resources(customer.id)
+        async with _purge_service(self.settings) as service:
+            identity = AzurePurge(service, customer.container_name)
+            return await purge(self._store(customer), identity, self.now(), held)
 
     async def rebuild_ledger(self) -> list[RecoveredCustomer]:
         """Put back into the ledger what the vaults tell of customers and resources; see recover.rebuild."""
@@ -157,8 +175,11 @@ class Application:
         )
 
     def _store(self, customer: Customer) -> AzureBlobStore:
-        mode: PolicyMode = "Locked" if self.settings.worm_locked else "Unlocked"
-        return AzureBlobStore(self._blobs, customer.container_name, policy_mode=mode)
+        """One for each customer, so that whether it is immutable is asked once."""
+        if customer.id not in self._stores:
+            mode: PolicyMode = "Locked" if self.settings.worm_locked else "Unlocked"
+            self._stores[customer.id] = AzureBlobStore(self._blobs, customer.container_name, policy_mode=mode)
+        return self._stores[customer.id]
 
     def _graph_credential(self, tenant_id: str) -> AsyncTokenCredential:
         settings = self.settings
@@ -211,6 +232,20 @@ def _blob_service(settings: Settings, credential: AsyncTokenCredential | None) -
     if credential is None:
         return blob_service(connection_string=settings.storage_connection)
     return blob_service(account_url=settings.storage_account_url, credential=credential)
+
+
+@asynccontextmanager
+async def _purge_service(settings: Settings) -> AsyncIterator[BlobServiceClient]:
+    """Blob storage as the purge job may use it; a local run has one key for everything."""
+    if settings.storage_connection:
+        async with blob_service(connection_string=settings.storage_connection) as service:
+            yield service
+        return
+    async with (
+        ManagedIdentityCredential(client_id=settings.purge_client_id) as credential,
+        blob_service(account_url=settings.storage_account_url, credential=credential) as service,
+    ):
+        yield service
 
 
 def _table_service(settings: Settings, credential: AsyncTokenCredential | None) -> TableServiceClient:

@@ -66,6 +66,35 @@ def test_the_daily_pass_looks_at_every_customer(service: Service, customer: Cust
     assert last["leased"] > 0
 
 
+def test_the_purge_job_deletes_what_is_overdue_and_nothing_else(service: Service, customer: Customer) -> None:
+    _backed_up(customer)
+    container = ContainerClient.from_connection_string(service.stack.blob_connection_string, f"vault-{customer.id}")
+    with container:
+        before = {blob.name for blob in container.list_blobs()}
+        overdue = next(name for name in sorted(before) if "/packs/" in name)
+        tagged = {"leased_until": "20260101T000000Z", "retention": "expired", "expired_on": "2026-01-02"}
+        container.get_blob_client(overdue).set_blob_tags(tagged)
+        assert service.call("POST", "/admin/functions/purge_timer").status_code == 202
+        deadline = time.monotonic() + 60
+        while overdue in (left := {blob.name for blob in container.list_blobs()}):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert before - left == {overdue}
+
+
+def test_a_store_that_enforces_nothing_is_named_in_every_report(service: Service, customer: Customer) -> None:
+    resource = customer.resource("drive", _backed_up(customer))
+    verified = f"/api/customers/{customer.id}/resources/{resource}/snapshots/1/verify"
+    reports = [
+        service.call("GET", "/api/health").json(),
+        customer.get("/retention"),
+        customer.get(f"/runs/{customer.get('/runs')['runs'][0]['run_id']}"),
+        service.call("POST", verified).json(),
+    ]
+    assert [len(report["warnings"]) for report in reports] == [1] * 4
+    assert all(report["warnings"][0].startswith("NOT IMMUTABLE") for report in reports)
+
+
 def test_who_has_left_takes_no_new_backups_and_keeps_what_is_there(service: Service, customer: Customer) -> None:
     _backed_up(customer)
     base = f"/api/customers/{customer.id}"

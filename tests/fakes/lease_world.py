@@ -31,7 +31,8 @@ class CutError(Exception):
 
 
 class FolderSource(ScriptedSource):
-    """As a drive does it: the log names a deleted folder alone, what lay in it is gone without a word."""
+    """As a drive does it: the log names a deleted folder alone, what lay in it is gone without a word. Only what has
+    changed itself is told of once more, as gone: a file that was moved into a folder before the folder went."""
 
     def living(self, feed: str, end: int | None = None) -> dict[str, Change]:
         return _reachable(super().living(feed, end))
@@ -39,7 +40,11 @@ class FolderSource(ScriptedSource):
     def _page(self, feed: str, cursor: str | None) -> FeedPage:
         page = super()._page(feed, cursor)
         living = self.living(feed)
-        return replace(page, changes=tuple(one for one in page.changes if one.deleted or one.item_id in living))
+        return replace(page, changes=tuple(one if one.item_id in living else _gone(one) for one in page.changes))
+
+
+def _gone(change: Change) -> Change:
+    return Change(change.item_id, change.kind, deleted=True)
 
 
 def _reachable(living: dict[str, Change]) -> dict[str, Change]:
