@@ -19,6 +19,8 @@ def product_settings(stack: Stack) -> Mapping[str, str]:
         "BACKUP_LOCAL_RUN": "true",
         "BACKUP_STORAGE_CONNECTION": stack.blob_connection_string,
         "GRAPH_URL": stack.tenant_url,
+        # The simulator has no limits unless a test asks for them.
+        "GRAPH_PACE": "unlimited",
         "GRAPH_CREDENTIAL": "local_secret",
         "GRAPH_CLIENT_ID": APP_CLIENT_ID,
         "GRAPH_CLIENT_SECRET": APP_CLIENT_SECRET,

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 
 class TenantClock:
-    """Real time plus an offset, a multiple of it, or a frozen moment. Everything that a tenant dates or lets expire reads
-    it."""
+    """Real time plus an offset, a multiple of it, or a frozen moment. Everything that a tenant dates or lets expire
+    reads it."""
 
     def __init__(self) -> None:
         self._offset_s = 0.0

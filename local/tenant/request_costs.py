@@ -1,7 +1,7 @@
 """What a request costs at the service that answers it, by its path alone: new routes need no entry here.
 
-Sources: "Microsoft Graph service-specific throttling limits" (learn.microsoft.com/graph/throttling-limits) and "Avoid getting
-throttled or blocked in SharePoint Online" (both checked 2026-11).
+Sources: "Microsoft Graph service-specific throttling limits" (learn.microsoft.com/graph/throttling-limits) and "Avoid
+getting throttled or blocked in SharePoint Online" (both checked 2026-11).
 """
 
 from __future__ import annotations
@@ -119,11 +119,8 @@ def _owner(call: Call, key: str) -> str:
 
 
 def _file_units(call: Call, names: list[str]) -> int:
-    if (
-        "permissions" in names
-        or names[-1] in ("invite", "createlink")
-        or "permissions" in call.query.get("$expand", "")
-    ):
+    about = [*names, *call.query.get("$expand", "").lower().split(",")]
+    if any(name.startswith("permissions") for name in about) or names[-1] in ("invite", "createlink"):
         return 5
     if call.method not in ("GET", "HEAD"):
         return 2

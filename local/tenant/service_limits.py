@@ -1,8 +1,8 @@
 """Enforces the documented limits of one tenant, when its setting ``limits`` is on. Times are the tenant's.
 
-Each limit is a count in windows that begin with the first request in them; a refused request counts too. Sources: the pages
-named in ``request_costs.py`` (checked 2026-11). What Microsoft does not document (when exactly a window begins, how long
-Retry-After is for too many requests at once) is an assumption.
+Each limit is a count in windows that begin with the first request in them; a refused request counts too. Sources: the
+pages named in ``request_costs.py`` (checked 2026-11). What Microsoft does not document (when exactly a window begins,
+how long Retry-After is for too many requests at once) is an assumption.
 """
 
 from __future__ import annotations

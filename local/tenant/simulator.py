@@ -63,8 +63,8 @@ class Delivery:
 
 
 class Simulator:
-    """State of all tenants, and the way of a request through it. Limits (service_limits.py) are looked at once tenant, app
-    and operation are known and nothing has been done yet."""
+    """State of all tenants, and the way of a request through it. Limits (service_limits.py) are looked at once tenant,
+    app and operation are known and nothing has been done yet."""
 
     def __init__(self) -> None:
         self.tenants: dict[str, Tenant] = {}
