@@ -31,9 +31,6 @@ BATCHES_IN_HISTORY = 20
 BATCHES_IN_FLIGHT = 2
 ATTEMPTS = 3
 FIRST_WAIT_MS = 5_000
-# Between two tries of a resource: Graph's own word, within these bounds.
-LEAST_WAIT_S = 30.0
-_MOST_WAIT_S = 900.0
 _LOOK_BACK = timedelta(days=30)
 # What the engine has lost (its host died, somebody terminated it) goes on under its id for a day. Of an older one too
 # much would have changed since. Nothing is given up while the request that started it may still be under way.
@@ -169,10 +166,9 @@ def backup_customer(context: df.DurableOrchestrationContext) -> Generator[Any, A
         if page["more"]:
             context.continue_as_new({**state, "after": numbers[-1]})
             return
-        if state["again"] or state["more"]:
-            if state["again"]:
-                wait_s = min(max(state["wait_s"], LEAST_WAIT_S), _MOST_WAIT_S)
-                yield context.create_timer(context.current_utc_datetime + timedelta(seconds=wait_s))
+        if state["again"] or state["more"] or page["wait_s"] is not None:
+            if not numbers and page["wait_s"] is not None:  # all that is left is in trouble: until the first may go on
+                yield context.create_timer(context.current_utc_datetime + timedelta(seconds=page["wait_s"]))
             context.continue_as_new({**names, "after": -1})
             return
         yield context.call_activity_with_retry("close_run", retry, names)
@@ -196,7 +192,7 @@ def _work_through(
 @bp.orchestration_trigger(context_name="context")
 def backup_batch(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any]]:
     """One slice for each of at most 50 tasks, a bounded number of them at a time. Returns how many are to go on
-    (``more``), how many failed and are to be tried again (``again``), and after how many seconds (``wait_s``)."""
+    (``more``) and how many failed and are to be tried again (``again``)."""
     payload = context.get_input()
     names = {"customer": payload["customer"], "run": payload["run"]}
     return (yield from _slices(context, names, payload["numbers"], payload["in_flight"]))
@@ -206,17 +202,14 @@ def _slices(
     context: df.DurableOrchestrationContext, names: dict[str, str], numbers: list[int], in_flight: int
 ) -> Generator[Any, Any, dict[str, Any]]:
     calls = [("back_up_slice", {**names, "number": number}) for number in numbers]
-    reports = yield from _window(context, context.call_activity, calls, in_flight)
-    steps = [report["step"] for report in reports]
-    wait_s = max((report["wait_s"] for report in reports), default=0.0)
-    return {"more": steps.count(Step.MORE), "again": steps.count(Step.AGAIN), "wait_s": wait_s}
+    steps = yield from _window(context, context.call_activity, calls, in_flight)
+    return {"more": steps.count(Step.MORE), "again": steps.count(Step.AGAIN)}
 
 
 def _sum(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "more": sum(result["more"] for result in results),
         "again": sum(result["again"] for result in results),
-        "wait_s": max((result["wait_s"] for result in results), default=0.0),
     }
 
 
@@ -258,8 +251,9 @@ async def plan_run(payload: Any) -> dict[str, Any]:
 
 @bp.activity_trigger(input_name="payload")
 async def plan_round(payload: Any) -> dict[str, Any]:
-    """The numbers of the next unfinished tasks, whether there are more, and how many resources of one batch are
-    worked on at a time: a setting, read outside of the orchestrator so that a change of it cannot break a replay."""
+    """The numbers of the next unfinished tasks, whether there are more, how long the first of those in trouble has to
+    wait, and how many resources of one batch are worked on at a time: a setting, read outside of the orchestrator so
+    that a change of it cannot break a replay."""
     app = application()
     runs = await app.runs(await app.customers.known(payload["customer"]))
     return _page(app, await runs.round(payload["run"], payload["after"], BATCH_SIZE * BATCHES_IN_HISTORY))
@@ -267,16 +261,15 @@ async def plan_round(payload: Any) -> dict[str, Any]:
 
 def _page(app: Application, page: Round) -> dict[str, Any]:
     in_flight = max(1, app.settings.resources_in_flight // BATCHES_IN_FLIGHT)
-    return {"numbers": list(page.numbers), "more": page.more, "in_flight": in_flight}
+    return {"numbers": list(page.numbers), "more": page.more, "wait_s": page.wait_s, "in_flight": in_flight}
 
 
 @bp.activity_trigger(input_name="payload")
-async def back_up_slice(payload: Any) -> dict[str, Any]:
+async def back_up_slice(payload: Any) -> str:
     """One slice of one task. Safe to replay; what goes wrong with a resource is noted, not raised."""
     app = application()
     runs = await app.runs(await app.customers.known(payload["customer"]))
-    report = await runs.work_on(payload["run"], payload["number"])
-    return {"step": str(report.step), "wait_s": report.wait_s}
+    return str(await runs.work_on(payload["run"], payload["number"]))
 
 
 @bp.activity_trigger(input_name="payload")

@@ -21,6 +21,8 @@ def product_settings(stack: Stack) -> Mapping[str, str]:
         # The emulator runs no lifecycle rules: the purge job deletes what they would. It has one key for everything.
         "BACKUP_PURGE_CLIENT_ID": "local",
         "GRAPH_URL": stack.tenant_url,
+        # The simulator has no limits unless a test asks for them.
+        "GRAPH_PACE": "unlimited",
         "GRAPH_CREDENTIAL": "local_secret",
         "GRAPH_CLIENT_ID": APP_CLIENT_ID,
         "GRAPH_CLIENT_SECRET": APP_CLIENT_SECRET,

@@ -35,6 +35,8 @@ class Settings:
     graph_client_secret: str
     graph_certificate_path: str
     user_agent: str
+    graph_paced: bool
+    graph_share: float
     local_run: bool
     window_start_hour_utc: int
     window_hours: int
@@ -61,6 +63,7 @@ NUMBERS: dict[str, _Number] = {
     "BACKUP_SLICE_SECONDS": _Number(300, 1, 1500),
     "BACKUP_SLICE_ITEMS": _Number(20_000, 1, 200_000),
     "BACKUP_RESOURCES_IN_FLIGHT": _Number(8, 1, 50),
+    "GRAPH_SHARE_PERCENT": _Number(80, 1, 100),
     "BACKUP_RETENTION_DAYS": _Number(90, 1, 146_000),
     "BACKUP_CHECKPOINT_DAYS": _Number(30, 1, 365),
     "BACKUP_LEASE_MARGIN_DAYS": _Number(7, 0, 365),
@@ -76,6 +79,7 @@ TEXTS: dict[str, str] = {
     "GRAPH_CLIENT_SECRET": "",
     "GRAPH_CERTIFICATE_PATH": "",
     "GRAPH_USER_AGENT": "NONISV|ManagedServiceProvider|M365Backup/0.1",
+    "GRAPH_PACE": "documented",
     "BACKUP_LOCAL_RUN": "false",
     "BACKUP_WORM_MODE": "locked",
     "BACKUP_PURGE_CLIENT_ID": "",
@@ -95,6 +99,10 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
     _check_graph_url(text["GRAPH_URL"], local_run, problems)
     if text["BACKUP_WORM_MODE"] not in ("locked", "unlocked"):
         problems.append("BACKUP_WORM_MODE is locked or unlocked")
+    if text["GRAPH_PACE"] not in ("documented", "unlimited"):
+        problems.append("GRAPH_PACE is documented or unlimited")
+    if text["GRAPH_PACE"] == "unlimited" and not local_run:
+        problems.append("GRAPH_PACE=unlimited is for local runs (BACKUP_LOCAL_RUN=true) alone")
     terms = _lease_terms(number, problems)
     if problems or terms is None:
         raise ConfigError(problems)
@@ -108,6 +116,8 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         graph_client_secret=text["GRAPH_CLIENT_SECRET"],
         graph_certificate_path=text["GRAPH_CERTIFICATE_PATH"],
         user_agent=text["GRAPH_USER_AGENT"],
+        graph_paced=text["GRAPH_PACE"] == "documented",
+        graph_share=number["GRAPH_SHARE_PERCENT"] / 100,
         local_run=local_run,
         window_start_hour_utc=number["BACKUP_WINDOW_START_HOUR_UTC"],
         window_hours=number["BACKUP_WINDOW_HOURS"],

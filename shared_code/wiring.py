@@ -6,6 +6,7 @@ belong to the event loop of that use, which is the one that all async functions 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -37,10 +38,12 @@ from shared_code.graph.credentials import (
 from shared_code.graph.directory import TenantDirectory
 from shared_code.graph.drive_source import DriveSource
 from shared_code.graph.drive_target import DriveTarget
+from shared_code.graph.governor import Governor
 from shared_code.graph.mailbox_source import MailboxSource
 from shared_code.graph.mailbox_target import MailboxTarget
 from shared_code.ledger.customers import CustomerLedger
 from shared_code.ledger.damage import DamageLedger
+from shared_code.ledger.pauses import PauseLedger
 from shared_code.ledger.restores import TableRestoreJournal
 from shared_code.ledger.retention import RetentionLedger
 from shared_code.ledger.runs import RunLedger
@@ -77,6 +80,7 @@ class Application:
         self.run_ledger = RunLedger(tables)
         self.retention_ledger = RetentionLedger(tables, settings.lease_terms)
         self._damage = DamageLedger(tables)
+        self._pauses = PauseLedger(tables, now)
         self._restore_journal = TableRestoreJournal(tables)
 
     def vault(self, customer: Customer, terms: LeaseTerms) -> CustomerVault:
@@ -124,8 +128,18 @@ class Application:
                 now=self.now,
                 base_url=f"{self.settings.graph_url}/v1.0",
                 user_agent=self.settings.user_agent,
+                governor=self._governor(customer.tenant_id) if self.settings.graph_paced else None,
             ).open()
         return self._graphs[customer.tenant_id]
+
+    def _governor(self, tenant_id: str) -> Governor:
+        return Governor(
+            now=self.now,
+            monotonic=time.monotonic,
+            sleep=asyncio.sleep,
+            share=self.settings.graph_share,
+            shared=self._pauses.of(tenant_id),
+        )
 
     async def has_left(self, customer_id: str) -> bool:
         """Whether a customer has left: it takes no new backups."""

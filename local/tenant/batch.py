@@ -19,6 +19,8 @@ from local.tenant.routing import Route, RouteTable
 from local.tenant.simulator import Delivery
 
 MOST_REQUESTS = 20
+# So many of a batch Graph hands on at a time; each of them takes a place at its mailbox.
+_AT_ONCE = 4
 _KNOWN_HEADERS = {"prefer": "Prefer", "if-match": "If-Match", "client-request-id": "client-request-id"}
 
 
@@ -50,7 +52,7 @@ async def answer_batch(call: Call) -> Answer:
     statuses: dict[str, int] = {}
     responses: list[Json] = []
     for request in requests:
-        response = await _answer_one(call, request, statuses)
+        response = await _answer_one(call, request, statuses, min(_AT_ONCE, len(requests)))
         statuses[request["id"]] = int(response["status"])
         responses.append(response)
     if call.home.settings.batch_shuffle:
@@ -62,12 +64,13 @@ def _depends_on(request: Json) -> set[str]:
     return {str(each) for each in member(request, "dependsOn", list) or ()}
 
 
-async def _answer_one(call: Call, request: Json, statuses: dict[str, int]) -> Json:
+async def _answer_one(call: Call, request: Json, statuses: dict[str, int], width: int) -> Json:
     identifier = request["id"]
     if any(statuses[each] >= 400 for each in _depends_on(request)):
         error = {"code": "FailedDependency", "message": "A request that this one depends on failed."}
         return {"id": identifier, "status": 424, "headers": {}, "body": {"error": error}}
     inner = _inner_call(call, request)
+    inner.width = width
     delivery = await call.simulator.deliver(inner)
     status, body = _body_after_fault(delivery)
     call.simulator.record(delivery, len(body), status)

@@ -47,6 +47,8 @@ class Call:
     app_id: str = ""
     request_id: str = ""
     preferences_applied: list[str] = field(default_factory=list)
+    # How many requests of its batch are answered together with this one.
+    width: int = 1
 
     @property
     def home(self) -> Tenant:

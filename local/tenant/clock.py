@@ -8,19 +8,34 @@ from functools import lru_cache
 
 
 class TenantClock:
-    """Real time plus an offset, or a frozen moment. Everything that a tenant dates or lets expire reads it."""
+    """Real time plus an offset, a multiple of it, or a frozen moment. Everything that a tenant dates or lets expire
+    reads it."""
 
     def __init__(self) -> None:
         self._offset_s = 0.0
         self._frozen_at: float | None = None
+        self.speed = 1.0
+        self._fast_since = 0.0
 
     def epoch_s(self) -> float:
         """Return the tenant's time in seconds since 1970."""
-        return time.time() + self._offset_s if self._frozen_at is None else self._frozen_at
+        if self._frozen_at is not None:
+            return self._frozen_at
+        now = time.time()
+        return now + self._offset_s + (self.speed - 1.0) * (now - self._fast_since)
+
+    def run_at(self, speed: float) -> None:
+        """From now on the clock runs ``speed`` times as fast as real time. Raises ValueError below real time."""
+        if speed < 1.0:
+            raise ValueError("a tenant's clock runs at least as fast as real time")
+        now = time.time()
+        self._offset_s += (self.speed - 1.0) * (now - self._fast_since)
+        self.speed, self._fast_since = speed, now
 
     def set(self, moment: datetime, *, frozen: bool = False) -> None:
         """Make it `moment` now; the clock runs on from there unless `frozen`."""
-        self._offset_s = moment.timestamp() - time.time()
+        self._fast_since = time.time()
+        self._offset_s = moment.timestamp() - self._fast_since
         self._frozen_at = moment.timestamp() if frozen else None
 
     def advance(self, seconds: float) -> None:

@@ -64,6 +64,15 @@ class TenantControl(MailControl, FileControl):
             body["now"] = now
         return str(self.call("POST", f"tenants/{tenant}/clock", body)["now"])
 
+    def run_clock(self, tenant: str, speed: float) -> None:
+        """Let the tenant's clock run ``speed`` times as fast as real time."""
+        self.call("POST", f"tenants/{tenant}/clock", {"speed": speed})
+
+    def limits(self, tenant: str) -> Json:
+        """Return what the enforced limits (setting ``limits``) have seen: `counted`, `refused` (limit -> count) and
+        `most_at_once` for one mailbox."""
+        return self.call("GET", f"tenants/{tenant}/limits")
+
     def add_app(self, tenant: str, client_id: str, secret: str, roles: Sequence[str]) -> None:
         """Add (or replace) an app with exactly these roles."""
         self.call("POST", f"tenants/{tenant}/apps", {"client_id": client_id, "secret": secret, "roles": list(roles)})

@@ -85,7 +85,10 @@ class ControlInterface:
                 if "now" in body:
                     tenant.clock.set(parse_time(body["now"]), frozen=bool(body.get("frozen")))
                 tenant.clock.advance(float(body.get("advance_s", 0)))
+                tenant.clock.run_at(float(body.get("speed", tenant.clock.speed)))
                 return {"now": tenant.clock.stamp()}
+            case ("GET", "limits"):
+                return tenant.limits.to_json()
             case ("POST", "apps"):
                 app = App(str(body["client_id"]), str(body["secret"]), frozenset(body["roles"]))
                 tenant.apps[app.client_id] = app

@@ -31,6 +31,11 @@ class TenantSettings:
     outlook_page_size: int = 100
     drive_page_size: int = 200
     language: str = "en-US"
+    # Throttling, see service_limits.py. Without a number of licences the licensed people are counted;
+    # ``request_duration_s`` is how long each request is under way, so that there can be too many at once.
+    limits: bool = False
+    licences: int | None = None
+    request_duration_s: float = 0.0
 
     def changed(self, values: dict[str, Any]) -> TenantSettings:
         """Return a copy with `values`. Raises ValueError for an unknown name."""

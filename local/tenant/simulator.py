@@ -63,8 +63,8 @@ class Delivery:
 
 
 class Simulator:
-    """State of all tenants, and the way of a request through it. Limits on requests per app, mailbox and tenant
-    (throttling) belong into `_admit`, where tenant, app and operation are known and nothing has been done yet."""
+    """State of all tenants, and the way of a request through it. Limits (service_limits.py) are looked at once tenant,
+    app and operation are known and nothing has been done yet."""
 
     def __init__(self) -> None:
         self.tenants: dict[str, Tenant] = {}
@@ -151,6 +151,13 @@ class Simulator:
                 from local.tenant.batch import answer_batch
 
                 answer = await answer_batch(call)
+            elif call.tenant is not None and call.operation != "token" and call.tenant.settings.limits:
+                async with call.tenant.limits.admission(call) as headers:
+                    answer = handler(call)
+                    answer.headers.update(headers)
+                if call.operation == "drive.download":
+                    size = answer.body.size_bytes if isinstance(answer.body, Piece) else len(answer.body)
+                    call.tenant.limits.downloaded(call, size)
             else:
                 answer = handler(call)
         except GraphError as error:

@@ -9,6 +9,7 @@ from local.tenant.app_roles import ALL_ROLES
 from local.tenant.clock import TenantClock
 from local.tenant.drive import Drive
 from local.tenant.mailbox import Mailbox
+from local.tenant.service_limits import ServiceLimits
 from local.tenant.settings import TenantSettings
 
 _MOST_UNEDITED = 1000
@@ -62,6 +63,7 @@ class Tenant:
         self.display_name = display_name
         self.settings = settings
         self.clock = TenantClock()
+        self.limits = ServiceLimits()
         self._language = settings.language
         self.created = self.clock.stamp()
         self.apps = {DEFAULT_APP: App(DEFAULT_APP, secret, ALL_ROLES)}

@@ -1,8 +1,9 @@
 """One run of one customer: plan it, do its tasks a slice at a time, sum it up.
 
 A run goes in rounds. Each round gives every unfinished resource one slice, so that a large drive never keeps the
-others waiting; the orchestrator starts rounds until nothing is unfinished. All state is in the ledger:
-orchestrations carry numbers only, and every step is safe to replay.
+others waiting; the orchestrator starts rounds until nothing is unfinished. A resource in trouble is left out of them
+until its time has come, and keeps nobody else waiting. All state is in the ledger: orchestrations carry numbers only,
+and every step is safe to replay.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -22,7 +23,7 @@ from shared_code.model.resource import Customer, Resource, ResourceKind
 from shared_code.model.run import NotCovered, ResourceOutcome, Run, RunState, RunTask
 
 # The same resource is tried in this many rounds before the run gives it up; one that Graph puts off is not at fault
-# and gets more of them, with the wait that Graph asks for in between.
+# and gets more of them, with the wait that Graph asks for in between, within the bounds of ``Waits``.
 MAX_ATTEMPTS = 3
 MAX_THROTTLED = 40
 _NOBODY = (
@@ -41,11 +42,11 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SliceReport:
-    """What came of one slice, and how long the source wants to be left alone before the next try."""
+class Waits:
+    """Between two tries of a resource in trouble: Graph's own word, within these bounds."""
 
-    step: Step
-    wait_s: float = 0.0
+    least_s: float = 30.0
+    most_s: float = 900.0
 
 
 class Directory(Protocol):
@@ -78,10 +79,12 @@ class Container(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The next tasks to work on (numbers), and whether more follow in this round."""
+    """The next tasks to work on (numbers), and whether more follow in this round. ``wait_s`` is how long it takes
+    until the first of those in trouble may be tried again; None when none waits."""
 
     numbers: tuple[int, ...]
     more: bool
+    wait_s: float | None = None
 
 
 class CustomerRuns:
@@ -96,8 +99,10 @@ class CustomerRuns:
         container: Container,
         copiers: Callable[[ResourceKind], ResourceCopier],
         now: Callable[[], datetime],
+        waits: Waits | None = None,
     ) -> None:
         self._customer = customer
+        self._waits = waits or Waits()
         self._runs = runs
         self._directory = directory
         self._container = container
@@ -114,7 +119,7 @@ class CustomerRuns:
             self._runs.get(self._customer.id, run_id), self._runs.tasks(run_id), self._container.prepare()
         )
         if present and present.resources_total:
-            return _round(noted, -1, limit)
+            return _round(noted, -1, limit, self._now())
         started_at = present.started_at if present else self._now()
         run = Run(run_id, self._customer.id, RunState.RUNNING, started_at)
         if run != present:  # a run that was asked for is noted already
@@ -130,24 +135,23 @@ class CustomerRuns:
             run, resources_total=len(noted) + len(new), not_covered=tuple(not_covered), immutable=immutable
         )
         await self._runs.save(planned)
-        return _round([*noted, *new], -1, limit)
+        return _round([*noted, *new], -1, limit, self._now())
 
     async def round(self, run_id: str, after: int, limit: int) -> Round:
-        """The unfinished tasks behind number ``after`` (-1: from the first), at most ``limit``."""
-        return _round(await self._runs.tasks(run_id), after, limit)
+        """The unfinished tasks behind number ``after`` (-1: from the first) whose time has come, at most ``limit``."""
+        return _round(await self._runs.tasks(run_id), after, limit, self._now())
 
-    async def work_on(self, run_id: str, number: int) -> SliceReport:
-        """One slice of one task. Failure is data: what goes wrong is noted with the task, and after MAX_ATTEMPTS
-        (MAX_THROTTLED when Graph puts it off) it is its outcome. Raises LedgerError alone."""
+    async def work_on(self, run_id: str, number: int) -> Step:
+        """One slice of one task. Failure is data: what goes wrong is noted with the task, together with the time before
+        which it is not tried again, and after MAX_ATTEMPTS (MAX_THROTTLED when Graph puts it off) it is its outcome.
+        Raises LedgerError alone."""
         task = await self._runs.task(run_id, number)
         if task is None or task.outcome:
-            return SliceReport(Step.DONE)
-        wait_s = 0.0
+            return Step.DONE
         try:
             result = await self._copiers(task.resource.kind).run_slice(task.resource, run_id)
         except ThrottledError as error:
-            task = self._after_error(replace(task, throttled=task.throttled + 1), error)
-            wait_s = error.retry_after_s or 0.0
+            task = self._after_error(replace(task, throttled=task.throttled + 1), error, error.retry_after_s)
         except BackupError as error:
             task = self._after_error(replace(task, attempts=task.attempts + 1), error)
         except Exception as error:  # noqa: BLE001 - the boundary of the activity
@@ -156,18 +160,20 @@ class CustomerRuns:
         else:
             if not result.outcome:
                 if task.attempts or task.throttled:
-                    await self._runs.save_task(self._customer.id, run_id, replace(task, attempts=0, throttled=0))
-                return SliceReport(Step.MORE)
+                    fresh = replace(task, attempts=0, throttled=0, not_before=None)
+                    await self._runs.save_task(self._customer.id, run_id, fresh)
+                return Step.MORE
             task = replace(task, outcome=result.outcome)
         await self._runs.save_task(self._customer.id, run_id, task)
-        return SliceReport(Step.DONE) if task.outcome else SliceReport(Step.AGAIN, wait_s)
+        return Step.DONE if task.outcome else Step.AGAIN
 
-    def _after_error(self, task: RunTask, error: Exception) -> RunTask:
+    def _after_error(self, task: RunTask, error: Exception, wait_s: float | None = None) -> RunTask:
         """The task as it stands after this error, which is counted in it already: to be tried again, or failed."""
         _log.warning("%s of %s: %s", task.resource.id, self._customer.id, type(error).__name__)
         retryable = error.retryable if isinstance(error, BackupError) else True
         if retryable and task.attempts < MAX_ATTEMPTS and task.throttled < MAX_THROTTLED:
-            return task
+            wait_s = min(max(wait_s or 0.0, self._waits.least_s), self._waits.most_s)
+            return replace(task, not_before=self._now() + timedelta(seconds=wait_s))
         message = error.message if isinstance(error, BackupError) else f"internal error {type(error).__name__}"
         outcome = ResourceOutcome(
             resource_id=task.resource.id,
@@ -211,6 +217,11 @@ class CustomerRuns:
         await self._runs.save(replace(run, state=RunState.FAILED, ended_at=self._now(), error=error))
 
 
-def _round(tasks: Sequence[RunTask], after: int, limit: int | None) -> Round:
-    rest = [task.number for task in tasks if not task.outcome and task.number > after]
-    return Round(tuple(rest[:limit]), limit is not None and len(rest) > limit)
+def _round(tasks: Sequence[RunTask], after: int, limit: int | None, now: datetime) -> Round:
+    unfinished = [task for task in tasks if not task.outcome]
+    due = [
+        task.number for task in unfinished if task.number > after and (not task.not_before or task.not_before <= now)
+    ]
+    later = [task.not_before for task in unfinished if task.not_before and task.not_before > now]
+    wait_s = (min(later) - now).total_seconds() if later else None
+    return Round(tuple(due[:limit]), limit is not None and len(due) > limit, wait_s)

@@ -29,6 +29,7 @@ class BatchRequest:
     path: str
     headers: Mapping[str, str]
     body: Any = None
+    body_size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def batch_request(info: Any, base_url: str) -> BatchRequest:
     if not url.startswith(base_url + "/"):
         raise SourceError("A link of the source lies outside the API's root and cannot go into a batch.")
     body = json.loads(info.content) if info.content else None
-    return BatchRequest(info.http_method.value, url[len(base_url) :], info.request_headers or {}, body)
+    size_bytes = len(info.content or b"")
+    return BatchRequest(info.http_method.value, url[len(base_url) :], info.request_headers or {}, body, size_bytes)
 
 
 def batch_body(requests: Sequence[BatchRequest]) -> bytes:
@@ -114,20 +116,24 @@ def batch_answers(body: Any, count: int) -> list[BatchAnswer | None]:
 
 async def run_batch(
     requests: Sequence[BatchRequest],
-    post: Callable[[bytes], Awaitable[Any]],
+    post: Callable[[Sequence[BatchRequest]], Awaitable[Any]],
     judge: Callable[[BatchRequest, BatchAnswer | None, int], Retry | GiveUp],
+    heard: Callable[[BatchRequest, BatchAnswer], Awaitable[None]],
     sleep: Callable[[float], Awaitable[None]],
 ) -> list[BatchAnswer]:
     """Post one batch, then again what ``judge`` wants repeated (request, its answer or None, number of the
-    try), after the longest of the waits. Raises ValueError when answers are missing to the end."""
+    try), after the longest of the waits. ``heard`` is told of every answer. Raises ValueError when answers are missing
+    to the end."""
     done: dict[int, BatchAnswer] = {}
     pending = list(range(len(requests)))
     number = 0
     while pending:
         number += 1
-        body = await post(batch_body([requests[position] for position in pending]))
+        body = await post([requests[position] for position in pending])
         again, waits = [], [0.0]
         for position, answer in zip(pending, batch_answers(body, len(pending)), strict=True):
+            if answer is not None:
+                await heard(requests[position], answer)
             verdict = judge(requests[position], answer, number)
             if isinstance(verdict, Retry):
                 again.append(position)

@@ -2,8 +2,8 @@
 
 The SDK's builders (``client.graph``) make requests, its adapter sends them; answers are plain JSON, since the
 SDK's typed models take 500 times longer over a page of messages. No middleware of the SDK is in the way:
-retries are decided in ``retry.py`` and redirects are not followed. Downloads and uploads by pre-authenticated
-URLs (``transfers.py``) share the connections and never carry a token.
+retries are decided in ``retry.py``, the pace is kept by ``governor.py`` and redirects are not followed. Downloads and
+uploads by pre-authenticated URLs (``transfers.py``) share the connections and never carry a token.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -31,12 +32,14 @@ from msgraph.graph_service_client import GraphServiceClient
 
 from shared_code.errors import SourceError, SourceUnavailableError
 from shared_code.graph.answer import Answer, Asked, error_of, parsed_or_none, unreachable
-from shared_code.graph.batch import MAX_BATCH, BatchAnswer, BatchRequest, batch_request, run_batch
+from shared_code.graph.batch import MAX_BATCH, BatchAnswer, BatchRequest, batch_body, batch_request, run_batch
 from shared_code.graph.credentials import GRAPH_SCOPE, PinnedTokens, TokenCredential, origin_of
 from shared_code.graph.download import Download
+from shared_code.graph.governor import Governor
 from shared_code.graph.odata import text_of
 from shared_code.graph.retries import Retries, trouble_of
 from shared_code.graph.retry import Attempt, GiveUp, Retry, RetryPolicy, Trouble, retry_after_s
+from shared_code.graph.tolls import Toll, toll_of
 from shared_code.graph.transfers import Transfers
 
 GRAPH_V1 = "https://graph.microsoft.com/v1.0"
@@ -48,7 +51,8 @@ class GraphClient:
     Methods raise the SourceError tree after their own retries, with the operation, ids and Graph's request id
     in the context. ``now`` is wall-clock time (token lifetimes). ``user_agent`` is how Graph tells this traffic,
     ``connections`` bounds the requests under way, ``read_timeout_s`` the silence between two bytes; ``policy``,
-    ``sleep``, ``monotonic`` and ``chance`` are what retries go by.
+    ``sleep``, ``monotonic`` and ``chance`` are what retries go by. Without a ``governor`` nothing keeps below Graph's
+    limits.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class GraphClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
+        governor: Governor | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._origin = origin_of(self._base_url)
@@ -73,6 +78,7 @@ class GraphClient:
         self._connections = connections
         self._read_timeout_s = read_timeout_s
         self._retries = Retries(policy or RetryPolicy(), sleep, monotonic, chance)
+        self._governor = governor
         self._native = ResponseHandlerOption(_NativeResponse())
         self._session: aiohttp.ClientSession | None = None
         self._transfers: Transfers | None = None
@@ -100,7 +106,7 @@ class GraphClient:
             timeout=httpx.Timeout(self._read_timeout_s, connect=30, pool=None),
             follow_redirects=False,
         )
-        self._transfers = Transfers(self._session, self._origin[0], self._retries)
+        self._transfers = Transfers(self._session, self._origin[0], self._retries, self._governor)
         self._adapter = GraphRequestAdapter(self._tokens, self._http)
         self._adapter.base_url = self._base_url
         self._graph = GraphServiceClient(request_adapter=self._adapter)
@@ -123,6 +129,11 @@ class GraphClient:
     def graph(self) -> Any:
         """The SDK's builders: ``client.graph.users.to_get_request_information()`` and so on."""
         return self._graph
+
+    async def note_licences(self, count: int) -> None:
+        """Some of Graph's limits depend on the tenant's number of licences: whoever counts them tells."""
+        if self._governor is not None:
+            await self._governor.note_licences(count)
 
     def link(self, url: str) -> Any:
         """A GET of an opaque link of Graph's. Raises SourceError when it leads to another host."""
@@ -226,24 +237,52 @@ class GraphClient:
         info.headers.remove("client-request-id")
         info.headers.add("client-request-id", str(uuid.uuid4()))
 
-    async def _send_for_object(self, info: Any, asked: Asked, idempotent: bool | None) -> dict[str, Any]:
+    async def _send_for_object(
+        self, info: Any, asked: Asked, idempotent: bool | None, tolls: Sequence[Toll] | None = None
+    ) -> dict[str, Any]:
         self._prepare(info)
-        _, parsed = await self._send(info, asked, idempotent, parse=True)
+        _, parsed = await self._send(info, asked, idempotent, parse=True, tolls=tolls)
         return parsed if isinstance(parsed, dict) else {}
 
-    async def _send(self, info: Any, asked: Asked, idempotent: bool | None, *, parse: bool) -> tuple[Answer, Any]:
+    def _tolls(self, requests: Sequence[tuple[str, str, int]], asked: Asked) -> list[Toll]:
+        """What requests (method, address, size of the body) count for; nothing where nobody asks."""
+        if self._governor is None:
+            return []
+        tolls = [toll_of(method, url, size_bytes) for method, url, size_bytes in requests]
+        for toll in tolls:
+            self._governor.know_owner(toll, (asked.ids or {}).get("resource_id", ""))
+        return tolls
+
+    def _turn(self, tolls: Sequence[Toll]) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._governor is None else self._governor.turn(tolls)
+
+    async def _send(
+        self,
+        info: Any,
+        asked: Asked,
+        idempotent: bool | None,
+        *,
+        parse: bool,
+        tolls: Sequence[Toll] | None = None,
+    ) -> tuple[Answer, Any]:
         method, number, started, refused = info.http_method.value, 0, self._retries.monotonic(), False
+        if tolls is None and self._governor is not None:
+            tolls = self._tolls([(method, str(info.url), len(info.content or b""))], asked)
+        tolls = tolls or ()
         while True:
             number += 1
             status = wait_s = trouble = None
             try:
-                response: httpx.Response = await self._adapter.send_primitive_async(info, "bytes", None)
+                async with self._turn(tolls):
+                    response: httpx.Response = await self._adapter.send_primitive_async(info, "bytes", None)
                 answer = Answer(response.status_code, response.headers, response.content)
             except (httpx.HTTPError, aiohttp.ClientError, TimeoutError, OSError) as error:
                 failure: Exception = error
                 trouble = trouble_of(error)
                 final: SourceError = unreachable(asked, type(error).__name__)
             else:
+                if self._governor is not None:
+                    await self._governor.heard(tolls, answer.status, answer.headers)
                 parsed = parsed_or_none(answer.body) if parse or answer.status >= 400 else None
                 if answer.status < 400:
                     if not parse or not answer.body or parsed is not None:
@@ -264,11 +303,18 @@ class GraphClient:
     async def _batch(self, requests: list[BatchRequest], asked: Asked, idempotent: bool) -> list[BatchAnswer]:
         started = self._retries.monotonic()
 
-        async def post(body: bytes) -> Any:
+        def tolls_of(several: Sequence[BatchRequest]) -> list[Toll]:
+            return self._tolls([(each.method, each.path, each.body_size_bytes) for each in several], asked)
+
+        async def post(pending: Sequence[BatchRequest]) -> Any:
             info = self.request("POST", "/$batch")
-            info.content = body
+            info.content = batch_body(pending)
             info.headers.add("Content-Type", "application/json")
-            return await self._send_for_object(info, asked, idempotent)
+            return await self._send_for_object(info, asked, idempotent, tolls_of(pending))
+
+        async def heard(request: BatchRequest, answer: BatchAnswer) -> None:
+            if self._governor is not None:
+                await self._governor.heard(tolls_of([request]), answer.status, answer.headers)
 
         def judge(request: BatchRequest, answer: BatchAnswer | None, number: int) -> Retry | GiveUp:
             elapsed_s, method = self._retries.monotonic() - started, request.method
@@ -280,7 +326,7 @@ class GraphClient:
             return self._retries.decide(attempt)
 
         try:
-            return await run_batch(requests, post, judge, self._retries.sleep)
+            return await run_batch(requests, post, judge, heard, self._retries.sleep)
         except ValueError as error:
             raise unreachable(asked, str(error)) from error
 

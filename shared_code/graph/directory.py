@@ -70,15 +70,18 @@ class TenantDirectory:
         """
         resources: list[Resource] = []
         not_covered: list[NotCovered] = []
+        licences = 0
         async with aclosing(self._member_pages()) as pages:
             async for members in pages:
                 jobs: list[Callable[[], Awaitable[list[tuple[_Member, Sequence[BatchAnswer]]]]]] = [
                     partial(self._ask, members[start : start + _USERS_A_BATCH])
                     for start in range(0, len(members), _USERS_A_BATCH)
                 ]
+                licences += sum(member.licensed for member in members)
                 for group in await all_of(jobs, _BATCHES_AT_ONCE):
                     for member, answers in group:
                         _add(member, answers, resources, not_covered)
+        await self._client.note_licences(licences)
         resources.sort(key=lambda resource: resource.id)
         not_covered.sort(key=lambda entry: (entry.what, entry.cause))
         return tuple(resources), tuple(not_covered)

@@ -4,7 +4,8 @@ retries it shares; the token never comes here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from io import BytesIO
 from urllib.parse import urljoin
 
@@ -15,8 +16,10 @@ from shared_code.errors import SourceContentError, SourceError, SourceUnavailabl
 from shared_code.graph.answer import Answer, Asked, error_of, unreachable
 from shared_code.graph.credentials import is_loopback_host, origin_of
 from shared_code.graph.download import Download
+from shared_code.graph.governor import Governor
 from shared_code.graph.retries import Retries, trouble_of
 from shared_code.graph.retry import Attempt, Retry, Trouble, retry_after_s
+from shared_code.graph.tolls import Toll, transfer_toll
 
 _MAX_REDIRECTS = 3
 _STREAM_FROM_BYTES = 1 << 20
@@ -25,7 +28,14 @@ _STREAM_FROM_BYTES = 1 << 20
 class Transfers:
     """``base_scheme`` is that of the API: only where it is plain http, loopback URLs may be so too."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_scheme: str, retries: Retries) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base_scheme: str,
+        retries: Retries,
+        governor: Governor | None = None,
+    ) -> None:
+        self._governor = governor
         self._session = session
         self._base_scheme = base_scheme
         self._retries = retries
@@ -37,11 +47,13 @@ class Transfers:
         headers = {"Accept-Encoding": "identity"}
         if offset:
             headers["Range"] = f"bytes={offset}-"
+        tolls = [transfer_toll("GET", url)]
         while True:
             number += 1
             attempt = Attempt(number, "GET", 0.0)
             try:
-                response = await self._get_following(url, headers)
+                async with self._turn(tolls):
+                    response = await self._get_following(url, headers)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 failure: Exception = error
                 attempt = Attempt(number, "GET", self._retries.monotonic() - started, trouble=Trouble.LOST)
@@ -54,6 +66,7 @@ class Transfers:
                     return Download(response, offset)
                 answer = _lower(response.headers)
                 response.close()
+                await self._heard(tolls, response.status, answer)
                 final = error_of(response.status, answer, None, asked)
                 failure = final
                 elapsed_s = self._retries.monotonic() - started
@@ -67,24 +80,36 @@ class Transfers:
         answers."""
         asked, number, started = Asked(f"{method} pre-authenticated URL"), 0, self._retries.monotonic()
         target = self._address(url)
+        tolls = [transfer_toll(method, url, len(data or b""))]
         while True:
             number += 1
             try:
-                async with self._session.request(
-                    method, target, headers=headers, data=_body(data), allow_redirects=False
-                ) as response:
+                async with (
+                    self._turn(tolls),
+                    self._session.request(
+                        method, target, headers=headers, data=_body(data), allow_redirects=False
+                    ) as response,
+                ):
                     answer = Answer(response.status, _lower(response.headers), await response.read())
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 elapsed_s = self._retries.monotonic() - started
                 attempt = Attempt(number, method, elapsed_s, trouble=trouble_of(error), idempotent=idempotent)
                 await self._retries.wait_or_raise(attempt, unreachable(asked, type(error).__name__), error)
                 continue
+            await self._heard(tolls, answer.status, answer.headers)
             elapsed_s, wait_s = self._retries.monotonic() - started, retry_after_s(answer.headers)
             attempt = Attempt(number, method, elapsed_s, answer.status, None, wait_s, idempotent)
             decision = self._retries.decide(attempt)
             if not isinstance(decision, Retry):
                 return answer
             await self._retries.sleep(decision.after_s)
+
+    def _turn(self, tolls: Sequence[Toll]) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._governor is None else self._governor.turn(tolls)
+
+    async def _heard(self, tolls: Sequence[Toll], status: int, headers: Mapping[str, str]) -> None:
+        if self._governor is not None:
+            await self._governor.heard(tolls, status, headers)
 
     async def _get_following(self, url: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         for _ in range(_MAX_REDIRECTS):

@@ -81,17 +81,19 @@ def _task_to_json(task: RunTask) -> dict[str, Any]:
         "attempts": task.attempts,
         "throttled": task.throttled,
         "outcome": task.outcome.to_json() if task.outcome else None,
+        "not_before": format_time(task.not_before) if task.not_before else None,
     }
 
 
 def _task_from_json(row: dict[str, Any]) -> RunTask:
-    outcome = row["outcome"]
+    outcome, not_before = row["outcome"], row.get("not_before")
     return RunTask(
         row["number"],
         Resource.from_json(row["resource"]),
         row["attempts"],
         row.get("throttled", 0),
         ResourceOutcome.from_json(outcome) if outcome else None,
+        parse_time(not_before) if not_before else None,
     )
 
 

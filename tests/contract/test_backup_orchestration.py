@@ -16,7 +16,7 @@ import pytest
 
 from functions import backup
 from local.host import FunctionsHost
-from shared_code.backup.runs import CustomerRuns
+from shared_code.backup.runs import CustomerRuns, Waits
 from shared_code.backup.schedule import NightlyWindow, manual_run_id, nightly_run_id
 from shared_code.errors import SourceUnavailableError, ThrottledError
 from shared_code.model.run import Run, RunState
@@ -51,7 +51,11 @@ class Service:
     window: NightlyWindow = field(default_factory=lambda: NightlyWindow(20, 4))
     settings: Any = field(default_factory=lambda: SimpleNamespace(resources_in_flight=8))
     clock: datetime = NOW
+    waits: Waits = field(default_factory=lambda: Waits(0.01))
     left: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._began_s = time.monotonic()
 
     def now(self) -> datetime:
         return self.clock
@@ -66,8 +70,13 @@ class Service:
             directory=self.office,
             container=self.office,
             copiers=lambda kind: self.office,
-            now=self.now,
+            now=self._real_now,
+            waits=self.waits,
         )
+
+    def _real_now(self) -> datetime:
+        """Waits end by themselves."""
+        return self.clock + timedelta(seconds=time.monotonic() - self._began_s)
 
 
 @pytest.fixture
@@ -75,7 +84,6 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     service = Service(Office())
     monkeypatch.setattr(backup, "application", lambda: service)
     monkeypatch.setattr(backup, "FIRST_WAIT_MS", 10)
-    monkeypatch.setattr(backup, "LEAST_WAIT_S", 0.01)
     return service
 
 
@@ -153,13 +161,13 @@ async def test_a_run_of_one_batch_is_one_orchestration(service: Service, http: a
 
 @pytest.mark.parametrize("count", [1, backup.BATCH_SIZE + 1])
 async def test_the_source_is_left_alone_for_as_long_as_it_asks(
-    service: Service, http: aiohttp.ClientSession, count: int, monkeypatch: pytest.MonkeyPatch
+    service: Service, http: aiohttp.ClientSession, count: int
 ) -> None:
     throttled = resource(0).id
     service.office.resources = [resource(number) for number in range(count)]
     long, longer = ThrottledError("slow down", 0.5), ThrottledError("slow down", 1e9)
     service.office.script = {throttled: [long, longer]}
-    monkeypatch.setattr(backup, "_MOST_WAIT_S", 1.0)
+    service.waits = Waits(0.01, 1.0)
     tried: list[float] = []
     run_slice = service.office.run_slice
 
@@ -177,17 +185,24 @@ async def test_the_source_is_left_alone_for_as_long_as_it_asks(
     assert third - second >= 0.95
 
 
-async def test_a_resource_in_trouble_waits_although_others_go_on(
-    service: Service, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backup, "LEAST_WAIT_S", 0.4)
+async def test_a_resource_in_trouble_waits_and_holds_nobody_back(service: Service, http: aiohttp.ClientSession) -> None:
+    service.waits = Waits(1.5)
     service.office.resources = [resource(0), resource(1)]
-    service.office.script = {resource(0).id: [SourceUnavailableError("no answer")], resource(1).id: ["more", "more"]}
+    service.office.script = {resource(0).id: [SourceUnavailableError("no answer")], resource(1).id: ["more"] * 3}
+    done_s: dict[str, float] = {}
+    run_slice = service.office.run_slice
+
+    async def noted(entry: Any, run_id: str) -> Any:
+        result = await run_slice(entry, run_id)
+        done_s[entry.id] = time.monotonic() - began
+        return result
+
+    service.office.run_slice = noted  # type: ignore[method-assign]
     began = time.monotonic()
     run_id = await _start(http)
     await _ended(http, run_id)
-    assert time.monotonic() - began >= 0.4
     assert service.run_ledger.saved[(CUSTOMER.id, run_id)].state is RunState.COMPLETE
+    assert done_s[resource(0).id] >= 1.5 > done_s[resource(1).id]
 
 
 async def test_the_timer_starts_the_run_of_the_day_once(service: Service, http: aiohttp.ClientSession) -> None:

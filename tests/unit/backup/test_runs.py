@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared_code.backup.runs import MAX_ATTEMPTS, MAX_THROTTLED, CustomerRuns, SliceReport, Step
+from shared_code.backup.runs import MAX_ATTEMPTS, MAX_THROTTLED, CustomerRuns, Round, Step, Waits
 from shared_code.errors import AccessDeniedError, NotImmutableError, SourceUnavailableError, ThrottledError
 from shared_code.model.outcome import Counts
 from shared_code.model.run import NotCovered, Run, RunState
@@ -16,10 +16,21 @@ from tests.fakes.run_office import CUSTOMER, Office, resource
 NOW = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
 
 
-def make(office: Office) -> tuple[CustomerRuns, MemoryRuns]:
-    ledger = MemoryRuns()
+AT_ONCE = Waits(0.0, 0.0)
+
+
+def make(
+    office: Office, waits: Waits = AT_ONCE, clock: list[datetime] | None = None
+) -> tuple[CustomerRuns, MemoryRuns]:
+    ledger, times = MemoryRuns(), clock or [NOW]
     runs = CustomerRuns(
-        CUSTOMER, runs=ledger, directory=office, container=office, copiers=lambda kind: office, now=lambda: NOW
+        CUSTOMER,
+        runs=ledger,
+        directory=office,
+        container=office,
+        copiers=lambda kind: office,
+        now=lambda: times[0],
+        waits=waits,
     )
     return runs, ledger
 
@@ -31,7 +42,7 @@ async def do(runs: CustomerRuns, run_id: str = "r1") -> list[Step]:
         page = await runs.round(run_id, -1, 100)
         if not page.numbers:
             return steps
-        steps += [(await runs.work_on(run_id, number)).step for number in page.numbers]
+        steps += [await runs.work_on(run_id, number) for number in page.numbers]
     raise AssertionError("the run does not end")
 
 
@@ -72,22 +83,46 @@ async def test_progress_forgives_earlier_trouble(error: Exception) -> None:
     runs, ledger = make(office)
     await runs.plan("r1")
     for _ in range(MAX_ATTEMPTS + 2):
-        assert (await runs.work_on("r1", 0)).step is Step.AGAIN
-        assert (await runs.work_on("r1", 0)).step is Step.MORE
+        assert await runs.work_on("r1", 0) is Step.AGAIN
+        assert await runs.work_on("r1", 0) is Step.MORE
         task = ledger.tasks_by_run["r1"][0]
         assert (task.attempts, task.throttled) == (0, 0)
     assert (await do(runs))[-1] is Step.DONE
     assert (await runs.close("r1")).state is RunState.COMPLETE
 
 
-async def test_a_throttled_resource_is_not_lost_for_the_night_and_its_wait_is_passed_on() -> None:
+async def test_a_throttled_resource_is_not_lost_for_the_night() -> None:
     often: list[object] = [ThrottledError("slow down", retry_after_s=400.0)] * (MAX_THROTTLED - 1)
-    often[1] = ThrottledError("slow down")
     runs, _ = make(Office([resource(0)], {"drive.d0": [*often]}))
     await runs.plan("r1")
-    assert await runs.work_on("r1", 0) == SliceReport(Step.AGAIN, 400.0)
-    assert await runs.work_on("r1", 0) == SliceReport(Step.AGAIN, 0.0)
     assert (await do(runs))[-1] is Step.DONE
+    assert (await runs.close("r1")).state is RunState.COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("error", "wait_s"),
+    [
+        (ThrottledError("slow down", retry_after_s=400.0), 400.0),
+        (ThrottledError("slow down", retry_after_s=1e9), 900.0),
+        (ThrottledError("slow down"), 30.0),
+        (SourceUnavailableError("no answer"), 30.0),
+    ],
+)
+async def test_trouble_of_one_resource_keeps_that_one_waiting_and_nobody_else(error: Exception, wait_s: float) -> None:
+    clock = [NOW]
+    office = Office([resource(0), resource(1)], {"drive.d0": [error], "drive.d1": ["more"] * 2})
+    runs, ledger = make(office, Waits(), clock)
+    assert (await runs.plan("r1")).numbers == (0, 1)
+    assert [await runs.work_on("r1", number) for number in (0, 1)] == [Step.AGAIN, Step.MORE]
+    assert ledger.tasks_by_run["r1"][0].not_before == NOW + timedelta(seconds=wait_s)
+    assert await runs.round("r1", -1, 10) == Round((1,), more=False, wait_s=wait_s)
+    clock[0] += timedelta(seconds=wait_s - 1)
+    assert await runs.work_on("r1", 1) is Step.MORE
+    assert await runs.work_on("r1", 1) is Step.DONE
+    assert await runs.round("r1", -1, 10) == Round((), more=False, wait_s=1.0)
+    clock[0] += timedelta(seconds=1)
+    assert await runs.round("r1", -1, 10) == Round((0,), more=False)
+    assert await runs.work_on("r1", 0) is Step.DONE
     assert (await runs.close("r1")).state is RunState.COMPLETE
 
 
@@ -122,7 +157,7 @@ async def test_every_step_is_safe_to_replay() -> None:
     closed = await runs.close("r1")
     before = dict(ledger.tasks_by_run["r1"])
     await runs.plan("r1")
-    assert [await runs.work_on("r1", number) for number in range(3)] == [SliceReport(Step.DONE)] * 3
+    assert [await runs.work_on("r1", number) for number in range(3)] == [Step.DONE] * 3
     assert ledger.tasks_by_run["r1"] == before
     assert office.listed == 1
     assert await runs.close("r1") == closed
