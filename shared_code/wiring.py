@@ -38,6 +38,10 @@ from shared_code.graph.drive_source import DriveSource
 from shared_code.graph.drive_target import DriveTarget
 from shared_code.graph.mailbox_source import MailboxSource
 from shared_code.graph.mailbox_target import MailboxTarget
+from shared_code.graph.site_directory import SiteDirectory
+from shared_code.graph.site_source import SiteSource
+from shared_code.graph.site_target import SiteTarget
+from shared_code.graph.tenant_listing import TenantListing
 from shared_code.ledger.customers import CustomerLedger
 from shared_code.ledger.damage import DamageLedger
 from shared_code.ledger.restores import TableRestoreJournal
@@ -116,10 +120,11 @@ class Application:
     async def runs(self, customer: Customer) -> CustomerRuns:
         """The backup runs of a customer, on its terms as they are now."""
         terms = await self.retention_ledger.terms(customer.id)
+        graph = self.graph(customer)
         return CustomerRuns(
             customer,
             runs=self.run_ledger,
-            directory=TenantDirectory(self.graph(customer)),
+            directory=TenantListing(TenantDirectory(graph), SiteDirectory(graph)),
             container=_Container(self._store(customer), customer, terms, self.settings.local_run, self.now()),
             copiers=lambda kind: self._copier(customer, terms, kind),
             now=self.now,
@@ -131,6 +136,7 @@ class Application:
         targets: dict[ResourceKind, Target] = {
             ResourceKind.MAILBOX: MailboxTarget(graph),
             ResourceKind.DRIVE: DriveTarget(graph),
+            ResourceKind.SITE: SiteTarget(graph),
         }
         budget = RestoreBudget(
             seconds=self.settings.slice_seconds, size_bytes=self.settings.slice_bytes, items=self.settings.slice_items
@@ -144,6 +150,7 @@ class Application:
         sources: dict[ResourceKind, Source] = {
             ResourceKind.MAILBOX: MailboxSource(graph),
             ResourceKind.DRIVE: DriveSource(graph),
+            ResourceKind.SITE: SiteSource(graph),
         }
         return ResourceCopier(
             customer.id,

@@ -23,7 +23,11 @@ def fields_json(made: SiteList, item: ListItem) -> Json:
     """Return the fieldValueSet of a row."""
     title = item.fields.get("Title")
     shown: Json = {"@odata.etag": made.etag(item), "id": str(item.number), "ContentType": "Item"}
-    shown |= {name: value for name, value in item.fields.items() if value is not None}
+    for name, value in item.fields.items():
+        if name.endswith("LookupId") and isinstance(value, list):
+            shown[name.removesuffix("LookupId")] = [{"LookupId": int(each), "LookupValue": ""} for each in value]
+        elif value is not None:
+            shown[name] = value
     shown |= {
         "Modified": item.modified,
         "Created": item.created,

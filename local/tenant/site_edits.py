@@ -193,6 +193,15 @@ def _delete_page(tenant: Tenant, op: Json) -> Json:
     return {}
 
 
+def _list_pages(tenant: Tenant, op: Json) -> Json:
+    return {"pages": list(site_for(tenant, str(op["site"])).pages)}
+
+
+def _remove_site_columns(tenant: Tenant, op: Json) -> Json:
+    site_for(tenant, str(op["site"])).columns.clear()
+    return {}
+
+
 SITE_OPS: dict[str, Callable[[Tenant, dict[str, Any]], Json]] = {
     "add_site": _add_site,
     "change_site": _change_site,
@@ -212,4 +221,6 @@ SITE_OPS: dict[str, Callable[[Tenant, dict[str, Any]], Json]] = {
     "add_page": _add_page,
     "change_page": _change_page,
     "delete_page": _delete_page,
+    "list_pages": _list_pages,
+    "remove_site_columns": _remove_site_columns,
 }

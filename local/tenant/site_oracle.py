@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from local.tenant.answers import Json
 from local.tenant.oracle import drive_truth
@@ -46,7 +47,7 @@ def _records(site: Site) -> Iterator[Json]:
             "name": page.name,
             "layout": page.layout,
             "published": page.published,
-            "properties": page.properties,
+            "properties": {"title": page.name.rpartition(".")[0], "promotionKind": "page", **page.properties},
         }
 
 
@@ -64,7 +65,7 @@ def _rows(site: Site, made: SiteList) -> Iterator[Json]:
         yield {"record": "item", "list": made.display_name, "fields": fields, "attachments": item.attachments}
 
 
-def _value(site: Site, made: SiteList, name: str, value: object) -> object:
+def _value(site: Site, made: SiteList, name: str, value: Any) -> Any:
     """A value, with the text that a lookup shows instead of the number of the row that it points to."""
     column = made.column(name.removesuffix("LookupId"))
     if column is not None and "term" in column:

@@ -194,10 +194,31 @@ def _add_column(made: SiteList, body: Json) -> Json:
     return made.add_column(checked)
 
 
-_FACETS = ("boolean", "choice", "currency", "dateTime", "hyperlinkOrPicture", "lookup", "number", "personOrGroup")
-_FACETS += ("text", "term", "calculated", "geolocation", "thumbnail")
-_SETTABLE = ("description", "enforceUniqueValues", "hidden", "indexed", "required", "columnGroup", "defaultValue")
-_SETTABLE += ("validation",)
+_FACETS = (
+    "boolean",
+    "choice",
+    "currency",
+    "dateTime",
+    "hyperlinkOrPicture",
+    "lookup",
+    "number",
+    "personOrGroup",
+    "text",
+    "term",
+    "calculated",
+    "geolocation",
+    "thumbnail",
+)
+_SETTABLE = (
+    "description",
+    "enforceUniqueValues",
+    "hidden",
+    "indexed",
+    "required",
+    "columnGroup",
+    "defaultValue",
+    "validation",
+)
 
 
 def checked_column(body: Json) -> Json:
