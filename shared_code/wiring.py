@@ -41,6 +41,10 @@ from shared_code.graph.drive_target import DriveTarget
 from shared_code.graph.governor import Governor
 from shared_code.graph.mailbox_source import MailboxSource
 from shared_code.graph.mailbox_target import MailboxTarget
+from shared_code.graph.site_directory import SiteDirectory
+from shared_code.graph.site_source import SiteSource
+from shared_code.graph.site_target import SiteTarget
+from shared_code.graph.tenant_listing import TenantListing
 from shared_code.ledger.customers import CustomerLedger
 from shared_code.ledger.damage import DamageLedger
 from shared_code.ledger.pauses import PauseLedger
@@ -148,10 +152,11 @@ class Application:
     async def runs(self, customer: Customer) -> CustomerRuns:
         """The backup runs of a customer, on its terms as they are now."""
         terms = await self.retention_ledger.terms(customer.id)
+        graph = self.graph(customer)
         return CustomerRuns(
             customer,
             runs=self.run_ledger,
-            directory=TenantDirectory(self.graph(customer)),
+            directory=TenantListing(TenantDirectory(graph), SiteDirectory(graph)),
             container=_Container(self._store(customer), customer, terms, self.settings.local_run, self.now()),
             copiers=lambda kind: self._copier(customer, terms, kind),
             now=self.now,
@@ -163,6 +168,7 @@ class Application:
         targets: dict[ResourceKind, Target] = {
             ResourceKind.MAILBOX: MailboxTarget(graph),
             ResourceKind.DRIVE: DriveTarget(graph),
+            ResourceKind.SITE: SiteTarget(graph),
         }
         budget = RestoreBudget(
             seconds=self.settings.slice_seconds, size_bytes=self.settings.slice_bytes, items=self.settings.slice_items
@@ -176,6 +182,7 @@ class Application:
         sources: dict[ResourceKind, Source] = {
             ResourceKind.MAILBOX: MailboxSource(graph),
             ResourceKind.DRIVE: DriveSource(graph),
+            ResourceKind.SITE: SiteSource(graph),
         }
         return ResourceCopier(
             customer.id,

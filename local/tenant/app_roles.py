@@ -22,6 +22,9 @@ CALENDARS_READ = frozenset({"Calendars.Read", "Calendars.ReadWrite"})
 CONTACTS_READ = frozenset({"Contacts.Read", "Contacts.ReadWrite"})
 FILES_WRITE = frozenset({"Files.ReadWrite.All", "Sites.ReadWrite.All", "Sites.FullControl.All"})
 FILES_READ = FILES_WRITE | {"Files.Read.All", "Sites.Read.All"}
+SITES_WRITE = frozenset({"Sites.ReadWrite.All", "Sites.Manage.All", "Sites.FullControl.All"})
+SITES_MANAGE = frozenset({"Sites.Manage.All", "Sites.FullControl.All"})
+SITES_READ = SITES_WRITE | {"Sites.Read.All"}
 NOBODY: frozenset[str] = frozenset()
 
 ALL_ROLES = frozenset().union(
@@ -34,4 +37,5 @@ ALL_ROLES = frozenset().union(
     CALENDARS_READ,
     CONTACTS_READ,
     FILES_READ,
+    SITES_READ,
 )

@@ -17,6 +17,8 @@ from local.tenant.oracle import drive_truth, mailbox_truth
 from local.tenant.population import generate_people
 from local.tenant.settings import TenantSettings
 from local.tenant.simulator import Simulator
+from local.tenant.site_edits import SITE_OPS
+from local.tenant.site_oracle import answer_site_oracle
 from local.tenant.tenant import PURPOSES, App, Person, Tenant
 
 _LINES_AT_ONCE = 200
@@ -140,6 +142,10 @@ def _edit(tenant: Tenant, op: Json) -> Json:
         return MAIL_OPS[name](tenant, op)
     if name in FILE_OPS:
         return FILE_OPS[name](tenant, op)
+    if name in SITE_OPS:
+        return SITE_OPS[name](tenant, op)
+    if name == "site_oracle":
+        return answer_site_oracle(tenant, op)
     raise EditError(f"no edit operation {name!r}")
 
 

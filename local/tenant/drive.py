@@ -22,6 +22,9 @@ class Drive:
 
     def __init__(self, tenant_id: str, user_id: str, stamp: str) -> None:
         self.user_id = user_id
+        self.name = "OneDrive"
+        self.drive_type = "business"
+        self.url = f"https://simulated-my.sharepoint.com/personal/{user_id.replace('-', '_')}/Documents"
         digest = hashlib.sha512(f"drive/{tenant_id}/{user_id}".encode()).digest()
         self.drive_id = "b!" + base64.urlsafe_b64encode(digest[:48]).decode("ascii")
         self._prefix = "01" + base64.b32encode(digest[48:53]).decode("ascii")

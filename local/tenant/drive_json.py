@@ -21,12 +21,12 @@ def drive_json(call: Call, drive: Drive, person: Person) -> Json:
     owner = {"user": {"id": person.user_id, "displayName": person.display_name}}
     return {
         "id": drive.drive_id,
-        "driveType": "business",
-        "name": "OneDrive",
+        "driveType": drive.drive_type,
+        "name": drive.name,
         "description": "",
         "createdDateTime": drive.created,
         "lastModifiedDateTime": drive.root.changed_at,
-        "webUrl": f"{_site(drive)}/Documents",
+        "webUrl": drive.url,
         "owner": owner,
         "createdBy": owner,
         "lastModifiedBy": owner,
@@ -44,7 +44,7 @@ def item_json(
     call: Call, drive: Drive, item: DriveItem, selected: list[str] | None = None, *, with_path: bool = True
 ) -> Json:
     """Return a driveItem. `with_path` is false in delta answers, where the parent reference has no path."""
-    person = call.home.people[drive.user_id]
+    person = call.home.drive_owner(drive)
     actor = {"user": {"id": person.user_id, "displayName": person.display_name}}
     guid = drive.guid(item.number)
     body: Json = {}
@@ -60,12 +60,12 @@ def item_json(
         "lastModifiedDateTime": item.changed_at,
         "createdBy": actor,
         "lastModifiedBy": actor,
-        "webUrl": f"{_site(drive)}/Documents/{quote(item.name, safe='', errors='replace')}",
+        "webUrl": f"{drive.url}/{quote(item.name, safe='', errors='replace')}",
         "fileSystemInfo": {"createdDateTime": item.created, "lastModifiedDateTime": item.modified},
     }
     if item.parent is None:
         body["root"] = {}
-        body["parentReference"] = {"driveType": "business", "driveId": drive.drive_id}
+        body["parentReference"] = {"driveType": drive.drive_type, "driveId": drive.drive_id}
     else:
         body["parentReference"] = _parent_reference(drive, item.parent, with_path=with_path)
     if item.kind == "folder":
@@ -88,7 +88,7 @@ def deleted_json(drive: Drive, number: int) -> Json:
     """Return what delta says about an item that is gone."""
     return {
         "id": drive.item_id(number),
-        "parentReference": {"driveType": "business", "driveId": drive.drive_id},
+        "parentReference": {"driveType": drive.drive_type, "driveId": drive.drive_id},
         "deleted": {"state": "deleted"},
     }
 
@@ -105,12 +105,8 @@ def _wants_url(selected: list[str] | None) -> bool:
     return selected is None or DOWNLOAD_URL in selected or "content.downloadUrl" in selected
 
 
-def _site(drive: Drive) -> str:
-    return f"https://simulated-my.sharepoint.com/personal/{drive.user_id.replace('-', '_')}"
-
-
 def _parent_reference(drive: Drive, parent: int, *, with_path: bool) -> Json:
-    reference: Json = {"driveType": "business", "driveId": drive.drive_id, "id": drive.item_id(parent)}
+    reference: Json = {"driveType": drive.drive_type, "driveId": drive.drive_id, "id": drive.item_id(parent)}
     if with_path:
         folder = drive.item(parent)
         if folder is not None:

@@ -97,7 +97,7 @@ def name_taken() -> GraphError:
 
 def _get_drive(call: Call) -> Answer:
     drive = drive_of(call)
-    body = drive_json(call, drive, call.home.people[drive.user_id])
+    body = drive_json(call, drive, call.home.drive_owner(drive))
     return json_answer({"@odata.context": f"{call.base_url}/v1.0/$metadata#drives/$entity", **body})
 
 

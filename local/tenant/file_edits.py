@@ -15,9 +15,9 @@ from local.tenant.tenant import Tenant
 
 
 def drive_for(tenant: Tenant, op: Json) -> Drive:
-    """Return the drive of the user that an operation names."""
+    """Return the drive of the user that an operation names, or the one whose id stands in the user's place."""
     person = tenant.person(str(op.get("user", "")))
-    drive = tenant.drive(person) if person else None
+    drive = tenant.drive(person) if person else tenant.sites.drive(str(op.get("user", "")))
     if drive is None:
         raise EditError(f"no drive of user {op.get('user')!r}")
     return drive

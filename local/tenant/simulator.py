@@ -17,12 +17,16 @@ from local.tenant.content import Spool
 from local.tenant.directory_routes import add_directory_routes
 from local.tenant.drive_routes import add_drive_routes
 from local.tenant.faults import FaultAction, FaultRules
+from local.tenant.file_field_routes import add_file_field_routes
+from local.tenant.list_routes import add_list_routes
 from local.tenant.mailbox_routes import add_mailbox_routes
 from local.tenant.outlook_routes import add_outlook_routes
+from local.tenant.page_routes import add_page_routes
 from local.tenant.request_log import RequestLog
 from local.tenant.routing import Handler, RouteTable
 from local.tenant.sealed_text import Sealer
 from local.tenant.sign_in import SignIn
+from local.tenant.site_routes import add_site_routes
 from local.tenant.tenant import Tenant
 from local.tenant.uploads import UploadSession
 
@@ -80,6 +84,10 @@ class Simulator:
         add_mailbox_routes(self.routes)
         add_outlook_routes(self.routes)
         add_drive_routes(self.routes)
+        add_site_routes(self.routes)
+        add_list_routes(self.routes)
+        add_page_routes(self.routes)
+        add_file_field_routes(self.routes)
         from local.tenant.batch import add_batch_route
 
         add_batch_route(self.routes)

@@ -11,6 +11,7 @@ from local.tenant.drive import Drive
 from local.tenant.mailbox import Mailbox
 from local.tenant.service_limits import ServiceLimits
 from local.tenant.settings import TenantSettings
+from local.tenant.site import SiteCollection
 
 _MOST_UNEDITED = 1000
 DEFAULT_APP = "backup-app"
@@ -74,6 +75,7 @@ class Tenant:
         self._drives: dict[str, Drive] = {}
         self._drive_owners: dict[str, str] = {}
         self._plans: dict[str, GeneratedPlan] = {}
+        self.sites = SiteCollection(tenant_id)
         self._pristine: dict[str, int] = {}
         self._pristine_drives: dict[str, int] = {}
 
@@ -166,7 +168,11 @@ class Tenant:
     def drive_by_id(self, drive_id: str) -> Drive | None:
         """Return the drive with this id; only drives that were looked up once through their owner are known."""
         owner = self.people.get(self._drive_owners.get(drive_id, ""))
-        return self.drive(owner) if owner else None
+        return self.drive(owner) if owner else self.sites.drive(drive_id)
+
+    def drive_owner(self, drive: Drive) -> Person:
+        """Return the owner of a drive; a library's is its site."""
+        return self.people.get(drive.user_id) or Person(drive.user_id, "Site", "")
 
     def _mailbox_id(self, person: Person) -> str:
         guid = uuid.uuid5(uuid.NAMESPACE_URL, f"mailbox/{self.tenant_id}/{person.user_id}")

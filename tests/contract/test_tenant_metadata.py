@@ -70,6 +70,9 @@ class Metadata:
 
     def step(self, type_name: str, segment: str) -> str | None:
         """Return the type after one more path segment."""
+        if segment.startswith("microsoft.graph."):  # a cast
+            cast = _plain(segment)
+            return f"Collection({cast})" if type_name.startswith("Collection(") else cast
         if type_name.startswith("Collection("):
             if segment.startswith("{"):
                 return type_name[11:-1]
@@ -121,14 +124,17 @@ def _check(metadata: Metadata, type_name: str, value: Any, where: str) -> None:
         assert value in metadata.enums[type_name], f"{where}: {value} is no {type_name}"
     elif type_name in metadata.types:
         assert isinstance(value, dict), where
+        type_name = _plain(str(value.get("@odata.type", type_name)).removeprefix("#"))
         for name, each in value.items():
             if name.startswith("@"):
                 continue
             declared = metadata.member(type_name, name)
+            if declared is None and metadata.types[type_name][2]:  # an open type
+                continue
             assert declared is not None, f"{where}: {type_name} has no {name}"
             _check(metadata, declared, each, f"{where}.{name}")
     else:
-        expected = {"Edm.Boolean": bool, "Edm.Int32": int, "Edm.Int64": int}.get(type_name, str)
+        expected = {"Edm.Boolean": bool, "Edm.Int32": int, "Edm.Int64": int, "Edm.Double": float}.get(type_name, str)
         assert isinstance(value, expected), f"{where}: {value!r} is no {type_name}"
 
 

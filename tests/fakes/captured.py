@@ -11,6 +11,7 @@ from shared_code.backup.ports import Source
 from shared_code.errors import IntegrityError
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, ChunkRef, Form, ItemVersion, Representation
+from shared_code.model.outcome import SkipCause
 from shared_code.model.resource import Resource
 from shared_code.model.restore import ConflictRule
 from shared_code.model.write_back import RestoreItem, WriteState, Written
@@ -92,7 +93,7 @@ async def capture(source: Source, resource: Resource) -> Captured:
         following: dict[str, str | None] = {}
         for name, page in pages.items():
             for change in page.changes:
-                if change.deleted:
+                if change.deleted or change.skip_cause == SkipCause.LIST_ATTACHMENTS:
                     continue
                 changes[change.item_id] = change
                 if change.opens_feed:

@@ -1,0 +1,114 @@
+"""The sites of a tenant: all site collections, private and shared channels' sites among them, and their subsites.
+
+Sources: graph-docs site-getallsites, site-list-subsites (v1.0, checked 2026-11). Personal sites are left out: they are
+the OneDrives, which are covered as drives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+from urllib.parse import urlsplit
+
+from shared_code.errors import AccessDeniedError, InvalidIdError
+from shared_code.graph.answer import Asked
+from shared_code.graph.client import GraphClient
+from shared_code.graph.odata import text_of, values_of, with_query
+from shared_code.model.resource import Resource, ResourceKind, check_resource_id
+from shared_code.model.run import NotCovered
+
+_SELECT = ("id", "name", "displayName", "webUrl", "isPersonalSite")
+_LIST_SITES = Asked("list sites", "Sites.Read.All")
+_LIST_SUBSITES = Asked("list subsites", "Sites.Read.All")
+
+
+class SiteDirectory:
+    """Lists the sites of one tenant."""
+
+    def __init__(self, client: GraphClient) -> None:
+        self._client = client
+
+    async def list_resources(self) -> tuple[tuple[Resource, ...], tuple[NotCovered, ...]]:
+        """Every site that is nobody's own, each once, and what cannot be covered and why.
+
+        A missing permission is one of those causes: it must not keep mailboxes and drives from being backed up. Raises
+        ThrottledError, SourceUnavailableError: then nothing is known, and no site may be taken for gone.
+        """
+        found: dict[str, Resource] = {}
+        not_covered: list[NotCovered] = []
+        request = with_query(self._client.graph.sites.get_all_sites.to_get_request_information(), select=_SELECT)
+        try:
+            values = await self._all_of(request, _LIST_SITES)
+        except AccessDeniedError as error:
+            return (), (NotCovered("SharePoint sites", error.message),)
+        fresh = self._added(values, found, not_covered)
+        while fresh:
+            fresh = self._added(await self._subsites(fresh), found, not_covered)
+        resources = sorted(found.values(), key=lambda resource: resource.id)
+        return tuple(resources), tuple(not_covered)
+
+    def _added(
+        self, values: Sequence[Mapping[str, Any]], found: dict[str, Resource], not_covered: list[NotCovered]
+    ) -> list[str]:
+        """Take over what is new; returns Graph's ids of it."""
+        fresh: list[str] = []
+        for value in values:
+            if _is_personal(value):
+                continue
+            name = text_of(value.get("displayName")) or text_of(value.get("name")) or text_of(value.get("webUrl"))
+            resource = _resource(value, name)
+            if resource is None:
+                cause = "its id has a form that the service does not know; tell support"
+                not_covered.append(NotCovered(f"site {name}", cause))
+            elif resource.id not in found:
+                found[resource.id] = resource
+                fresh.append(text_of(value.get("id")))
+        return fresh
+
+    async def _subsites(self, site_ids: Sequence[str]) -> list[dict[str, Any]]:
+        infos = [
+            with_query(self._client.graph.sites.by_site_id(site_id).sites.to_get_request_information(), select=_SELECT)
+            for site_id in site_ids
+        ]
+        values: list[dict[str, Any]] = []
+        for answer in await self._client.batch(infos, _LIST_SUBSITES):
+            if answer.status == 404:  # gone since it was listed
+                continue
+            if not answer.is_success:
+                raise answer.error(_LIST_SUBSITES)
+            page = answer.json_object()
+            values += values_of(page)
+            if link := text_of(page.get("@odata.nextLink")):
+                values += await self._all_of(self._client.link(link), _LIST_SUBSITES)
+        return values
+
+    async def _all_of(self, request: Any, asked: Asked) -> list[dict[str, Any]]:
+        values: list[dict[str, Any]] = []
+        async with aclosing(self._client.get_pages(request, asked)) as pages:
+            async for page in pages:
+                values += values_of(page)
+        return values
+
+
+def _resource(value: Mapping[str, Any], name: str) -> Resource | None:
+    """A site by its two GUIDs, which survive renames and moves to another address; None for an id that is none."""
+    hostname, _, guids = text_of(value.get("id")).partition(",")
+    resource = Resource(
+        ResourceKind.SITE,
+        guids.lower(),
+        name,
+        {"hostname": hostname, "url": text_of(value.get("webUrl"))},
+    )
+    try:
+        check_resource_id(resource.id)
+    except InvalidIdError:
+        return None
+    return resource if hostname and guids.count(",") == 1 else None
+
+
+def _is_personal(value: Mapping[str, Any]) -> bool:
+    if value.get("isPersonalSite") is True:
+        return True
+    address = urlsplit(text_of(value.get("webUrl")))
+    return "-my." in (address.hostname or "") and address.path.startswith("/personal/")

@@ -1,0 +1,192 @@
+"""SharePoint sites as a source.
+
+Feeds: ``site`` (settings), ``lists`` and ``pages`` are listings; each library brings the delta of its drive and each
+list the delta of its rows. Sources: graph-docs driveitem-delta, listitem-delta, sitepage-list (v1.0, checked 2026-11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+from shared_code.errors import SourceError, SourceNotFoundError, ThrottledError
+from shared_code.graph.answer import Asked
+from shared_code.graph.client import GraphClient
+from shared_code.graph.concurrency import all_of
+from shared_code.graph.drive_changes import ITEM_SELECT, drive_change
+from shared_code.graph.drive_fetch import DriveFetch
+from shared_code.graph.drive_source import PAGE_SIZE, STREAM_FROM_BYTES
+from shared_code.graph.drive_stream import DriveStream
+from shared_code.graph.listings import Listings, broken_off
+from shared_code.graph.odata import next_cursor, prefer, values_of, with_query
+from shared_code.graph.quickxor import QuickXorDigest
+from shared_code.graph.site_definitions import PERMISSION, SiteDefinitions
+from shared_code.graph.site_fetch import SiteFetch
+from shared_code.graph.site_library import LibraryStream, SiteLibraries, drive_id_of, in_drive, in_site
+from shared_code.graph.site_lookups import LookupTexts
+from shared_code.graph.site_names import LISTS_FEED, PAGES_FEED, SITE_FEED, library_of, list_of, site_id_of
+from shared_code.graph.site_pages import CAST, page_change, pages_folder
+from shared_code.graph.site_rows import ROW_EXPAND, row_changes
+from shared_code.model.feed import FeedPage, Fetched
+from shared_code.model.item import Change, ItemKind
+from shared_code.model.resource import Resource
+
+_ROWS_A_PAGE = 200
+_LISTINGS_AT_ONCE = 3
+
+
+class SiteSource:
+    """Satisfies the port ``Source`` for ResourceKind.SITE. ``resource.attributes`` need ``hostname``."""
+
+    def __init__(self, client: GraphClient) -> None:
+        self._client = client
+        self._listings = Listings()
+        self._definitions: dict[str, SiteDefinitions] = {}
+        self._libraries: dict[str, SiteLibraries] = {}
+        self._lookups: dict[str, LookupTexts] = {}
+
+    def root_feeds(self) -> tuple[str, ...]:
+        """The make-up first: lists and libraries bring the others."""
+        return (SITE_FEED, LISTS_FEED, PAGES_FEED)
+
+    @property
+    def stream_from_bytes(self) -> int:
+        """Files larger than 4 MiB are streamed."""
+        return STREAM_FROM_BYTES
+
+    def digest(self, state: str = "") -> QuickXorDigest:
+        """quickXorHash, new or from an earlier state; what has no hash matches anything."""
+        return QuickXorDigest.resumed(state)
+
+    async def poll(self, resource: Resource, cursors: Mapping[str, str | None]) -> Mapping[str, FeedPage]:
+        """Read one page of each delta feed, in batches of 20, and the listings whole.
+
+        The feed of a list or library that is not there or cannot be read is finished, without changes and with its
+        cursor as it was: a deletion comes by the listing, and one odd list must not keep the others from being read.
+        Raises SourceError when the site itself is out of reach.
+        """
+        jobs = [partial(self._listing, resource, feed) for feed in cursors if feed in self.root_feeds()]
+        pages = dict(await all_of(jobs, _LISTINGS_AT_ONCE))
+        deltas = {feed: cursor for feed, cursor in cursors.items() if feed not in pages}
+        pages.update(await self._deltas(resource, deltas))
+        return pages
+
+    def fetch(self, resource: Resource, changes: Sequence[Change]) -> AsyncIterator[Fetched]:
+        """Read small files, rows, pages and settings; see SiteFetch."""
+        return SiteFetch(self._client, resource, self._definitions_of(resource), self._lookups_of(resource)).fetch(
+            changes
+        )
+
+    async def open_stream(self, resource: Resource, change: Change, offset: int) -> LibraryStream | Fetched:
+        """Open a large file at a byte offset, with metadata read afresh. What is large and no file is read whole."""
+        if change.kind is not ItemKind.FILE:
+            [fetched] = [fetched async for fetched in self.fetch(resource, [change])]
+            return fetched
+        opened = await DriveStream.open(DriveFetch(self._client, drive_id_of(change)), in_drive(change), offset)
+        return in_site(opened, change) if isinstance(opened, Fetched) else LibraryStream(opened, change)
+
+    def _definitions_of(self, resource: Resource) -> SiteDefinitions:
+        if resource.id not in self._definitions:
+            self._definitions[resource.id] = SiteDefinitions(self._client, resource)
+        return self._definitions[resource.id]
+
+    def _libraries_of(self, resource: Resource) -> SiteLibraries:
+        if resource.id not in self._libraries:
+            self._libraries[resource.id] = SiteLibraries(self._client, self._definitions_of(resource))
+        return self._libraries[resource.id]
+
+    def _lookups_of(self, resource: Resource) -> LookupTexts:
+        if resource.id not in self._lookups:
+            self._lookups[resource.id] = LookupTexts(self._client, resource, self._definitions_of(resource))
+        return self._lookups[resource.id]
+
+    async def _listing(self, resource: Resource, feed: str) -> tuple[str, FeedPage]:
+        if feed == SITE_FEED:
+            changes = [await self._definitions_of(resource).settings()]
+        elif feed == LISTS_FEED:
+            changes = await self._definitions_of(resource).lists()
+        else:
+            changes = await self._pages(resource)
+        return feed, FeedPage(tuple(changes), None, finished=True)
+
+    async def _pages(self, resource: Resource) -> list[Change]:
+        request = self._client.request("GET", f"/sites/{{site}}/pages/{CAST}", site=site_id_of(resource))
+        asked = Asked("list pages", PERMISSION, {"resource_id": resource.id})
+        changes: dict[str, Change] = {}
+        try:
+            async with aclosing(self._client.get_pages(request, asked)) as listing:
+                async for page in listing:
+                    found = [page_change(value) for value in values_of(page)]
+                    changes |= {change.item_id: change for change in found if change}
+        except SourceNotFoundError:
+            # A site without a library of pages (a classic one, or a channel's).
+            return []
+        return [pages_folder(), *changes.values()] if changes else []
+
+    async def _deltas(self, resource: Resource, cursors: Mapping[str, str | None]) -> dict[str, FeedPage]:
+        infos = [self._delta_request(resource, feed, cursor) for feed, cursor in cursors.items()]
+        asked = Asked("read changes of lists and libraries", PERMISSION, {"resource_id": resource.id})
+        pages: dict[str, FeedPage] = {}
+        refused: dict[str, SourceError] = {}
+        answers = await self._client.batch(infos, asked) if infos else []
+        for (feed, cursor), answer in zip(cursors.items(), answers, strict=True):
+            try:
+                if not answer.is_success:
+                    raise answer.error(asked)
+                pages[feed] = await self._delta_page(resource, feed, cursor, answer.json_object())
+            except SourceError as error:
+                if self._listings.is_expired(resource.id, feed, cursor, error):
+                    pages[feed] = FeedPage((), None, finished=False, expired=True)
+                elif isinstance(error, SourceNotFoundError):
+                    pages[feed] = FeedPage((), cursor, finished=True, gone=True)
+                elif isinstance(error, ThrottledError):
+                    raise
+                else:
+                    refused[feed] = broken_off(error)
+        for feed, refusal in refused.items():
+            await self._check_readable(resource, refusal)
+            pages[feed] = FeedPage((), cursors[feed], finished=True, gone=True, error=refusal.message)
+        return pages
+
+    def _delta_request(self, resource: Resource, feed: str, cursor: str | None) -> Any:
+        library = library_of(feed)
+        if cursor is not None:
+            info = self._client.link(cursor)
+        elif library:
+            drive = self._client.graph.drives.by_drive_id(library[1])
+            root = drive.items.by_drive_item_id("root").delta.to_get_request_information()
+            info = with_query(root, select=ITEM_SELECT, top=PAGE_SIZE)
+        else:
+            site = self._client.graph.sites.by_site_id(site_id_of(resource))
+            delta = site.lists.by_list_id(list_of(feed) or feed).items.delta.to_get_request_information()
+            info = with_query(delta, expand=ROW_EXPAND, top=_ROWS_A_PAGE)
+        return prefer(info, "deltashowremovedasdeleted") if library else info
+
+    async def _delta_page(self, resource: Resource, feed: str, cursor: str | None, page: dict[str, Any]) -> FeedPage:
+        link, finished = next_cursor(page, cursor)
+        following = self._client.checked_link(link)
+        library = library_of(feed)
+        latest: dict[str, Change] = {}
+        if library:
+            files = {change.item_id: change for value in values_of(page) if (change := drive_change(value))}
+            found = await self._libraries_of(resource).changes(*library, list(files.values()))
+            latest = {change.item_id: change for change in found}
+        else:
+            list_id, rows = list_of(feed) or feed, values_of(page)
+            texts = await self._lookups_of(resource).of(list_id, rows) if rows else []
+            for value, shown in zip(rows, texts, strict=True):
+                changes = row_changes(value, list_id, shown, is_news=cursor is not None)
+                latest |= {change.item_id: change for change in changes}
+        self._listings.read(resource.id, feed, cursor, finished=finished)
+        return FeedPage(tuple(latest.values()), following, finished)
+
+    async def _check_readable(self, resource: Resource, refusal: SourceError) -> None:
+        """Raises ``refusal`` when the site itself cannot be read either: then no list is to blame."""
+        site = self._client.graph.sites.by_site_id(site_id_of(resource))
+        info = with_query(site.to_get_request_information(), select=["id"])
+        try:
+            await self._client.get_json(info, Asked("read a site", PERMISSION, {"resource_id": resource.id}))
+        except SourceError as error:
+            raise refusal from error
