@@ -17,7 +17,7 @@ from functions.http import answer, answers_problems, first_line
 from shared_code.backup.runs import Round, Step
 from shared_code.backup.schedule import manual_run_id, nightly_run_id
 from shared_code.errors import CustomerLeftError, RunInProgressError
-from shared_code.model.resource import Customer
+from shared_code.model.resource import Customer, check_customer_id
 from shared_code.model.run import Run, RunState
 from shared_code.wiring import Application, application
 
@@ -72,7 +72,7 @@ async def backup_timer(timer: func.TimerRequest, client: df.DurableOrchestration
 async def _start_nightly(
     app: Application, client: df.DurableOrchestrationClient, customer: Customer, run_id: str
 ) -> None:
-    recent = await _recent(app, customer)
+    recent = await _recent(app, customer.id)
     run = next((entry for entry in recent if entry.id == run_id), None)
     is_unplanned = run is not None and run.state is RunState.FAILED and not run.resources_total
     if run and run.state is not RunState.RUNNING and not is_unplanned:
@@ -92,10 +92,12 @@ async def start_run(req: func.HttpRequest, client: df.DurableOrchestrationClient
     """Start a run now, or go on with the last one if it was interrupted. 409 while one of that customer is under
     way."""
     app = application()
-    customer = await app.customers.known(req.route_params["customer"])
-    if await app.has_left(customer.id):
+    customer_id = check_customer_id(req.route_params["customer"])
+    customer, has_left, recent = await asyncio.gather(
+        app.customers.known(customer_id), app.has_left(customer_id), _recent(app, customer_id)
+    )
+    if has_left:
         raise CustomerLeftError(f"Customer {customer.id} has left: it takes no new backups, and what it has runs out.")
-    recent = await _recent(app, customer)
     lost = await _lost(client, recent)
     if lost and lost[0] is recent[0] and app.now() - lost[0].started_at < _GOES_ON_WITHIN:
         run = lost.pop(0)
@@ -108,10 +110,10 @@ async def start_run(req: func.HttpRequest, client: df.DurableOrchestrationClient
     return answer({"run_id": run.id, "status_url": status_url}, HTTPStatus.ACCEPTED, headers={"Location": status_url})
 
 
-async def _recent(app: Application, customer: Customer) -> list[Run]:
+async def _recent(app: Application, customer_id: str) -> list[Run]:
     """The customer's runs of the last days, newest first."""
-    oldest = nightly_run_id(customer.id, f"{app.now() - _LOOK_BACK:%Y%m%d}")
-    return await app.run_ledger.since(customer.id, oldest)
+    oldest = nightly_run_id(customer_id, f"{app.now() - _LOOK_BACK:%Y%m%d}")
+    return await app.run_ledger.since(customer_id, oldest)
 
 
 async def _lost(client: df.DurableOrchestrationClient, recent: Sequence[Run]) -> list[Run]:

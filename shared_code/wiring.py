@@ -245,8 +245,10 @@ class _Container:
                 "The customer's container has no version-level WORM, so backups could be deleted. Create the storage "
                 "account with immutableStorageWithVersioning enabled; only local runs may write to such a store."
             )
-        await CustomerRecord(self._store).keep(self._customer, self._terms, self._now)
         return immutable
+
+    async def keep_record(self) -> None:
+        await CustomerRecord(self._store).keep(self._customer, self._terms, self._now)
 
 
 def _blob_service(settings: Settings, credential: AsyncTokenCredential | None) -> BlobServiceClient:

@@ -6,6 +6,7 @@ a snapshot names it, and both are create-only. Write order: packs, segment, prog
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,10 +70,11 @@ class ResourceCopier:
         write the same slice one wins and the other ends without a trace but unnamed blobs. Raises SourceError when
         the resource is out of reach, VaultError when the store is.
         """
-        latest, number = await self._latest(resource)
+        (latest, number), damaged = await asyncio.gather(self._latest(resource), self._damage.damaged(resource.id))
         if latest and latest.run_id == run_id:
             return SliceResult(outcome_of(latest))
         state = await self._begin(resource, run_id, latest, number + 1)
+        state.damaged = frozenset(damaged)
         state.lower_marks(self._terms, self._now())
         try:
             return await self._slice(state)
@@ -105,22 +107,17 @@ class ResourceCopier:
         """Go on from the last progress record; or begin anew, on the last snapshot if what it names is certain to be
         there still."""
         now, slice_number = self._now(), 1
-        damaged = frozenset(await self._damage.damaged(resource.id))
         progress = await self._vault.latest_progress(resource, seq)
         if progress:
             if self._terms.can_build_on(progress.checkpoint, now):
-                state = SliceState.after(progress, resource, run_id)
-                state.damaged = damaged
-                return state
+                return SliceState.after(progress, resource, run_id)
             slice_number = progress.slice_number + 1
         roots = self._source.root_feeds()
         start = Start(self._customer_id, resource, run_id, now, roots, self._terms, seq, slice_number)
         if latest and not self._terms.can_build_on(latest.checkpoint, now):
             _log.warning("%s is backed up anew: its last checkpoint was at %s", resource.id, latest.checkpoint.at)
             latest = None
-        state = SliceState.first(start, latest)
-        state.damaged = damaged
-        return state
+        return SliceState.first(start, latest)
 
     def _anew(self, state: SliceState) -> Start:
         """With what the slice after this one begins from nothing."""

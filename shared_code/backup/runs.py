@@ -76,6 +76,10 @@ class Container(Protocol):
         one is not allowed."""
         ...
 
+    async def keep_record(self) -> None:
+        """See to it that the store says whose it is, and goes on saying so."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -124,7 +128,9 @@ class CustomerRuns:
         run = Run(run_id, self._customer.id, RunState.RUNNING, started_at)
         if run != present:  # a run that was asked for is noted already
             await self._runs.save(run)
-        resources, not_covered = await self._directory.list_resources()
+        (resources, not_covered), _ = await asyncio.gather(
+            self._directory.list_resources(), self._container.keep_record()
+        )
         # An earlier attempt may have noted some already, with numbers that stay theirs.
         known = {task.resource.id for task in noted}
         ordered = sorted((entry for entry in resources if entry.id not in known), key=lambda entry: entry.id)

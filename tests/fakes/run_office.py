@@ -28,6 +28,7 @@ class Office:
     script: dict[str, list[object]] = field(default_factory=dict)
     immutable: bool = True
     listed: int = 0
+    looked_at: bool = False
 
     async def list_resources(self) -> tuple[Sequence[Resource], Sequence[NotCovered]]:
         self.listed += 1
@@ -36,7 +37,11 @@ class Office:
     async def prepare(self) -> bool:
         if not self.immutable:
             raise NotImmutableError("no WORM here\nTraceback: of the inside")
+        self.looked_at = True
         return True
+
+    async def keep_record(self) -> None:
+        assert self.looked_at, "nothing is written to a store that was not looked at"
 
     async def run_slice(self, resource: Resource, run_id: str) -> SliceResult:
         step = self.script[resource.id].pop(0) if self.script.get(resource.id) else RunState.COMPLETE
