@@ -84,7 +84,7 @@ class Run:
 @dataclass(frozen=True, slots=True)
 class RunTask:
     """One resource of a run. ``attempts`` counts the slices that raised, ``throttled`` those that Graph put off, both
-    since the last one that got on; ``outcome`` is there when it is done. It is not tried again before ``not_before``."""
+    since the last one that got on; ``outcome`` is there when it is done. Nobody tries it before ``not_before``."""
 
     number: int
     resource: Resource
