@@ -80,6 +80,34 @@ class Bench:
             Figure("memory", with_mailbox, self._trials.alone("memory", mailbox).peak_mb, None, _PEAK),
         ]
 
+    def daily(self) -> list[Figure]:
+        """A daily run over many mailboxes and drives of which 3 % have changed."""
+        found = self._trials.daily()
+        per_1000 = found.run.wall_s / found.resources * 1000
+        return [
+            _alone("daily", "requests per unchanged mailbox", found.mailbox_mean, Target(Bound.VALUE_AT_MOST, 3)),
+            _alone("daily", "requests per unchanged mailbox, the most", found.mailbox_most),
+            _alone("daily", "requests per unchanged drive", found.drive_mean, Target(Bound.VALUE_AT_MOST, 1)),
+            _alone("daily", "requests per unchanged drive, the most", found.drive_most),
+            _alone("daily", "first run, s", found.first.wall_s),
+            _alone("daily", "daily run, s", found.run.wall_s),
+            _alone("daily", "s per 1,000 resources", per_1000),
+            _alone("daily", "CPU s per 1,000 resources", found.run.cpu_s / found.resources * 1000),
+            _alone("daily", "peak memory, MB", found.run.peak_mb, _PEAK),
+        ]
+
+    def orchestration(self) -> list[Figure]:
+        """Thousands of resources with nothing to copy: time and memory for many beside those for a quarter of them."""
+        few, many = self._trials.orchestrated()
+        time_ratio, memory_ratio = many.ms_per_resource / few.ms_per_resource, many.peak_bytes / few.peak_bytes
+        name = "orchestration"
+        return [
+            _alone(name, "ms per resource", many.ms_per_resource),
+            _alone(name, "time per resource / a quarter's", time_ratio, Target(Bound.VALUE_AT_MOST, 1.25)),
+            _alone(name, "peak memory, MB", many.peak_mb, _PEAK),
+            _alone(name, "peak memory / a quarter's", memory_ratio, Target(Bound.VALUE_AT_MOST, 1.25)),
+        ]
+
     def _compared_files(self) -> Comparison:
         if self._files is None:
             load = Load(files=self._sizes.files, file_bytes=self._sizes.file_bytes)
@@ -93,6 +121,8 @@ CASES: dict[str, Callable[[Bench], list[Figure]]] = {
     "big-file": Bench.big_file,
     "mail": Bench.mail,
     "memory": Bench.memory,
+    "daily": Bench.daily,
+    "orchestration": Bench.orchestration,
 }
 
 
@@ -102,6 +132,11 @@ def _throughput(
     """Beside the copier, with the target, and beside the bare copier, without."""
     product, bare = value(found.product.first), value(found.bare.first)
     return _first(case, name, found, value, target), Figure(case, name, product, bare, beside="bare copier")
+
+
+def _alone(case: str, name: str, value: float, target: Target | None = None) -> Figure:
+    """Nothing to compare with."""
+    return Figure(case, name, value, None, target)
 
 
 def _first(case: str, name: str, found: Comparison, value: _Value, target: Target | None = None) -> Figure:

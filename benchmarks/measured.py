@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # Requests that find out what there is: asked once a run, whatever the number of changes.
-_DIRECTORY = ("organization.", "users.", "token")
+DIRECTORY = ("organization.", "users.", "token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ def resource_requests(log: Iterable[Mapping[str, Any]]) -> int:
             inner.append(operation)
             continue
         if operation == "batch":
-            count += not inner or not all(name.startswith(_DIRECTORY) for name in inner)
+            count += not inner or not all(name.startswith(DIRECTORY) for name in inner)
             inner = []
         else:
-            count += not operation.startswith(_DIRECTORY)
+            count += not operation.startswith(DIRECTORY)
     return count

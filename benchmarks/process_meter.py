@@ -52,6 +52,10 @@ class ProcessMeter:
         self._cpu_before = self._cpu_s()
         self._started = time.monotonic()
 
+    def resident_bytes(self) -> int:
+        """Resident memory now."""
+        return int(self._process.memory_info().rss)
+
     def stop(self) -> Usage:
         """End, and tell. Raises psutil.NoSuchProcess when the process has died meanwhile."""
         wall_s = time.monotonic() - self._started

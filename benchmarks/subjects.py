@@ -84,6 +84,10 @@ class Product:
         wall_s = usage.wall_s - overslept_s
         return Measured(wall_s, usage.cpu_s, usage.peak_bytes, counts["stored"], counts["read_bytes"], requests)
 
+    def resources(self, customer: str) -> list[dict[str, Any]]:
+        """What is protected, as the product lists it."""
+        return list(self._call("GET", f"/api/customers/{customer}/resources")["resources"])
+
     def _next_second(self) -> None:
         """A run's id tells the second of its start, and a customer's second run is to be another one."""
         while int(time.time()) == self._started_second:

@@ -9,10 +9,13 @@ from typing import Self
 
 import psutil
 
+from benchmarks import daily, orchestration
 from benchmarks.copier_job import Uploads
+from benchmarks.daily import DailyRun
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import Load, LoadedTenant, create
 from benchmarks.measured import Measured, fastest
+from benchmarks.orchestration import Orchestrated
 from benchmarks.subjects import CopierProcess, Product
 from local.product_settings import product_settings
 from local.services import Stack
@@ -34,6 +37,8 @@ class Sizes:
     messages: int = 5_000
     huge_file_bytes: int = 5_000_000_000
     huge_mailbox_items: int = 200_000
+    daily_users: int = 1_000
+    orchestrated: tuple[int, int] = (2_500, 10_000)
     repeats: int = 2
     unchanged_runs: int = 3
     one_stack: bool = False
@@ -46,6 +51,8 @@ QUICK = Sizes(
     messages=40,
     huge_file_bytes=12_000_000,
     huge_mailbox_items=60,
+    daily_users=10,
+    orchestrated=(60, 240),
     repeats=1,
     unchanged_runs=1,
     one_stack=True,
@@ -120,6 +127,19 @@ class Trials:
             run = subjects.product.run(subjects.product.onboard(tenant), load.items)
             self._say(f"{case}: {run.wall_s:.1f} s, peak {run.peak_mb:.0f} MB")
             return run
+
+    def daily(self) -> DailyRun:
+        """The product's daily run over many mailboxes and drives of which a few have changed. Raises BenchmarkError."""
+        with self._subjects() as subjects:
+            found = daily.measure(subjects.product, subjects.control, self.sizes.daily_users)
+            self._say(f"daily: {found.run.wall_s:.1f} s over {found.resources} resources")
+            return found
+
+    def orchestrated(self) -> tuple[Orchestrated, Orchestrated]:
+        """A few and many resources through the orchestration with nothing to copy. Raises BenchmarkError."""
+        few, many = (orchestration.measure(count) for count in self.sizes.orchestrated)
+        self._say(f"orchestration: {few.wall_s:.1f} s for {few.resources}, {many.wall_s:.1f} s for {many.resources}")
+        return few, many
 
     def _compare_once(self, case: str, load: Load, number: int) -> Comparison:
         _check_memory(3 * load.files * load.file_bytes)

@@ -18,13 +18,21 @@ from functions.http import (
     store_warnings,
     whole_number,
 )
+from shared_code.backup.run_plan import Basis
 from shared_code.model.item import format_time
-from shared_code.model.resource import Customer
+from shared_code.model.resource import Customer, ResourceKind
 from shared_code.model.run import Run, RunState, RunTask
+from shared_code.model.tenant_size import KindSize, TenantSize
 from shared_code.wiring import application
 
 bp = df.Blueprint()
 _MAX_NAME = 200
+_KINDS = {
+    "mailboxes": ResourceKind.MAILBOX,
+    "drives": ResourceKind.DRIVE,
+    "sites": ResourceKind.SITE,
+    "teams": ResourceKind.TEAM,
+}
 
 
 @bp.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -100,6 +108,30 @@ async def get_run(req: func.HttpRequest) -> func.HttpResponse:
     if run.state is RunState.RUNNING:
         body["totals"]["done"] = sum(task.outcome is not None for task in tasks)
     return answer({**body, "resources": [_task(task) for task in tasks]})
+
+
+@bp.route("customers/{customer}/plan", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@answers_problems
+async def get_plan(req: func.HttpRequest) -> func.HttpResponse:
+    """How long a first and a daily run take at least, by Graph's limits, and which limit binds. Numbers of resources in
+    the query stand for what no run has found out yet."""
+    app = application()
+    customer = await app.customers.get(req.route_params["customer"])
+    asked = {kind: _asked_number(req, name) for name, kind in _KINDS.items()}
+    licences = _asked_number(req, "licences")
+    kinds = {kind: KindSize(number) for kind, number in asked.items() if number}
+    plan = await app.plan(customer, TenantSize(licences, kinds))
+    if plan.basis is Basis.NOTHING:
+        raise BadRequestError(
+            "Nothing is known of this tenant yet: start a run, or say how many there are "
+            "(mailboxes, drives, sites, teams, licences)."
+        )
+    return answer({**plan.to_json(), "fits_window": plan.daily.seconds <= app.window.hours * 3600})
+
+
+def _asked_number(req: func.HttpRequest, name: str) -> int | None:
+    text = req.params.get(name)
+    return None if text is None else whole_number(text, name, 0, 10_000_000)
 
 
 @bp.route("customers/{customer}/resources", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)

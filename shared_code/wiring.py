@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from shared_code.backup.budget import SliceBudget
 from shared_code.backup.copier import ResourceCopier
 from shared_code.backup.ports import Source
+from shared_code.backup.run_plan import RunPlan, run_plan
 from shared_code.backup.runs import CustomerRuns
 from shared_code.backup.schedule import NightlyWindow
 from shared_code.config import GraphCredential, Settings, load_settings
@@ -54,6 +56,7 @@ from shared_code.ledger.runs import RunLedger
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import CONTAINER_PREFIX, Customer, ResourceKind
 from shared_code.model.retention import PurgeReport
+from shared_code.model.tenant_size import TenantSize
 from shared_code.restore.ports import Target
 from shared_code.restore.restores import Restores
 from shared_code.restore.results import RestoreBudget
@@ -161,6 +164,13 @@ class Application:
             copiers=lambda kind: self._copier(customer, terms, kind),
             now=self.now,
         )
+
+    async def plan(self, customer: Customer, asked: TenantSize) -> RunPlan:
+        """How long the customer's first and daily runs take at least; see run_plan."""
+        pace = await self._pauses.of(customer.tenant_id).read()
+        known = asked if asked.licences is not None else replace(asked, licences=pace.licences)
+        at_once, share = self.settings.resources_in_flight, self.settings.graph_share
+        return await run_plan(self.run_ledger, customer.id, known, share=share, resources_at_once=at_once)
 
     def restores(self, customer: Customer) -> Restores:
         """The restores of a customer."""

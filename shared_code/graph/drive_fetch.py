@@ -32,7 +32,8 @@ from shared_code.model.outcome import SkipCause
 
 _FILES_AT_ONCE = 16
 _BYTES_AT_ONCE = 32 * 1024 * 1024
-_ATTEMPTS = 3
+_ATTEMPTS = 4
+_ADDRESSES = 3
 _MAX_FAILURES_IN_A_ROW = 16
 
 
@@ -84,7 +85,7 @@ class DriveFetch:
     async def open_download(self, change: Change, offset: int) -> tuple[Change, Download] | Fetched:
         """Open a file, with a fresh URL where it has none or the one it has has run out."""
         known = change
-        for attempt in range(2):
+        for attempt in range(_ADDRESSES):
             if attempt or not known.transient.get(DOWNLOAD_URL):
                 read = await self.fresh(change.item_id)
                 if isinstance(read, Fetched):

@@ -16,7 +16,6 @@ from typing import Protocol
 
 from shared_code.errors import BackupError, ThrottledError
 from shared_code.graph.pace import (
-    MAILBOX_AT_ONCE,
     Bucket,
     Charge,
     Speed,
@@ -31,6 +30,7 @@ from shared_code.graph.pace import (
 from shared_code.graph.places import Places
 from shared_code.graph.retry import is_throttling, retry_after_s
 from shared_code.graph.tolls import Service, Toll, widths_of
+from shared_code.model.graph_limits import MAILBOX_AT_ONCE
 from shared_code.model.pace import TenantPace
 
 _log = logging.getLogger(__name__)

@@ -8,25 +8,24 @@ begins.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared_code.graph.tolls import Service, Toll
-
-MAILBOX_AT_ONCE = 4
-_MAILBOX_REQUESTS = 10_000
-_MAILBOX_UPLOAD_BYTES = 150_000_000
-_TIERS = (1_000, 5_000, 15_000, 50_000)
-UNITS_A_MINUTE = (1_250, 2_500, 3_750, 5_000, 6_250)
-UNITS_A_DAY = (1_200_000, 2_400_000, 3_600_000, 4_800_000, 6_000_000)
-# The smallest of the three sizes of tenant: that of the others is not told by anything that is read anyway.
-_IDENTITY_UNITS = 3_500
-TEAMS_MESSAGES_PER_S = 20
-TEAMS_PER_CHANNEL_PER_S = 1
-_TEAMS_OTHER_PER_S = 30
-_TEAMS_EXPORT_PER_S = 200
-_TEAMS_PER_TEAM_PER_S = 4
+from shared_code.model.graph_limits import (
+    CHANNEL_MESSAGES_PER_S,
+    IDENTITY_UNITS,
+    IDENTITY_WINDOW_S,
+    MAILBOX_REQUESTS,
+    MAILBOX_UPLOAD_BYTES,
+    MAILBOX_UPLOAD_WINDOW_S,
+    MAILBOX_WINDOW_S,
+    ONE_CHANNEL_PER_S,
+    ONE_TEAM_PER_S,
+    TEAMS_EXPORT_PER_S,
+    TEAMS_OTHER_PER_S,
+    unit_limits,
+)
 
 _BURST = 0.2
 # A night is shorter than a day: most of a day's allowance may be used in it.
@@ -74,19 +73,13 @@ class Speed:
     since_s: float = -math.inf
 
 
-def unit_limits(licences: int | None) -> tuple[int, int]:
-    """SharePoint's resource units a minute and a day; for an unknown number of licences the smallest."""
-    tier = bisect_left(_TIERS, licences or 0)
-    return UNITS_A_MINUTE[tier], UNITS_A_DAY[tier]
-
-
 def charges_of(toll: Toll, licences: int | None) -> list[Charge]:
     """Every limit that a request counts against."""
     match toll.service:
         case Service.OUTLOOK:
-            found = [Charge("mailbox", toll.mailbox, Rate(_MAILBOX_REQUESTS, 600), 1)]
+            found = [Charge("mailbox", toll.mailbox, Rate(MAILBOX_REQUESTS, MAILBOX_WINDOW_S), 1)]
             if toll.upload_bytes:
-                rate = Rate(_MAILBOX_UPLOAD_BYTES, 300)
+                rate = Rate(MAILBOX_UPLOAD_BYTES, MAILBOX_UPLOAD_WINDOW_S)
                 found.append(Charge("mailbox.upload", toll.mailbox, rate, toll.upload_bytes))
             return found
         case Service.FILES:
@@ -98,18 +91,18 @@ def charges_of(toll: Toll, licences: int | None) -> list[Charge]:
         case Service.TEAMS:
             return _team_charges(toll)
         case Service.IDENTITY:
-            return [Charge("identity", "", Rate(_IDENTITY_UNITS, 10), toll.units)]
+            return [Charge("identity", "", Rate(IDENTITY_UNITS, IDENTITY_WINDOW_S), toll.units)]
 
 
 def _team_charges(toll: Toll) -> list[Charge]:
     if toll.is_export:
-        return [Charge("teams.export", "", Rate(_TEAMS_EXPORT_PER_S, 1), 1)]
-    of_all = TEAMS_MESSAGES_PER_S if toll.is_message else _TEAMS_OTHER_PER_S
+        return [Charge("teams.export", "", Rate(TEAMS_EXPORT_PER_S, 1), 1)]
+    of_all = CHANNEL_MESSAGES_PER_S if toll.is_message else TEAMS_OTHER_PER_S
     found = [Charge("teams.messages" if toll.is_message else "teams", "", Rate(of_all, 1), 1)]
     if toll.team:
-        found.append(Charge("teams.team", toll.team, Rate(_TEAMS_PER_TEAM_PER_S, 1), 1))
+        found.append(Charge("teams.team", toll.team, Rate(ONE_TEAM_PER_S, 1), 1))
     if toll.is_message and toll.channel:
-        found.append(Charge("teams.channel", toll.channel, Rate(TEAMS_PER_CHANNEL_PER_S, 1), 1))
+        found.append(Charge("teams.channel", toll.channel, Rate(ONE_CHANNEL_PER_S, 1), 1))
     return found
 
 

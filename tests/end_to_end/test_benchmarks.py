@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import copier, figures, measured, subjects
+from benchmarks import copier, daily, figures, measured, subjects
 from benchmarks.copier_job import Destination, Job, Uploads
 from benchmarks.figures import Bound, Figure, Target
 from shared_code.graph import drive_fetch, mailbox_fetch
@@ -29,7 +29,25 @@ EXPECTED = {
         "requests per unchanged mailbox",
     },
     "memory": {"peak memory with a file of 0.012 GB, MB", "peak memory with 60 messages, MB"},
+    "daily": {
+        "requests per unchanged mailbox",
+        "requests per unchanged mailbox, the most",
+        "requests per unchanged drive",
+        "requests per unchanged drive, the most",
+        "first run, s",
+        "daily run, s",
+        "s per 1,000 resources",
+        "CPU s per 1,000 resources",
+        "peak memory, MB",
+    },
+    "orchestration": {
+        "ms per resource",
+        "time per resource / a quarter's",
+        "peak memory, MB",
+        "peak memory / a quarter's",
+    },
 }
+ALONE = {"memory", "daily", "orchestration"}
 BESIDE_THE_BARE_COPIER = {("files", "files/s"), ("big-file", "MB/s"), ("mail", "messages/s")}
 WITH_TARGETS = {
     ("files", "files/s"),
@@ -37,6 +55,12 @@ WITH_TARGETS = {
     ("big-file", "MB/s"),
     ("mail", "CPU s per 1,000 (ms per message)"),
     *(("memory", name) for name in EXPECTED["memory"]),
+    ("daily", "requests per unchanged mailbox"),
+    ("daily", "requests per unchanged drive"),
+    ("daily", "peak memory, MB"),
+    ("orchestration", "time per resource / a quarter's"),
+    ("orchestration", "peak memory, MB"),
+    ("orchestration", "peak memory / a quarter's"),
 }
 
 
@@ -62,7 +86,7 @@ def test_a_quick_run_prints_every_figure(tmp_path: Path) -> None:
     for row in rows:
         shown.setdefault(row["case"], set()).add(row["figure"])
         assert float(row["product"]) >= 0
-        assert row["beside"] in (("",) if row["case"] == "memory" else ("copier", "bare copier"))
+        assert row["beside"] in (("",) if row["case"] in ALONE else ("copier", "bare copier"))
         assert not row["beside"] or float(row["its figure"]) >= 0
         assert row["figure"] in done.stdout
     assert shown == EXPECTED
@@ -73,6 +97,9 @@ def test_a_quick_run_prints_every_figure(tmp_path: Path) -> None:
     for note in figures.NOTES:
         assert note in page.read_text()
         assert note in " ".join(done.stdout.split())
+    alone = {(row["case"], row["figure"]): float(row["product"]) for row in rows if row["case"] == "daily"}
+    assert 0 < alone["daily", "requests per unchanged mailbox, the most"] <= 3
+    assert alone["daily", "requests per unchanged drive, the most"] == 1
     by_name = {(row["case"], row["figure"]): row for row in rows if row["beside"] == "copier"}
     assert float(by_name["unchanged", "requests per unchanged drive"]["product"]) == 1
     assert float(by_name["mail", "requests per unchanged mailbox"]["product"]) <= 3
@@ -140,6 +167,24 @@ def test_a_busy_machine_is_told_of(busy: float, warned: bool, monkeypatch: pytes
 
     monkeypatch.setattr("psutil.cpu_percent", lambda interval: busy)
     assert [("60 %" in text) for text in command._warnings()] == [True] * warned
+
+
+def test_a_batch_counts_once_for_each_resource_in_it() -> None:
+    def entry(path: str, operation: str = "x", batch: bool = False) -> dict[str, object]:
+        return {"path": path, "operation": operation, "batch": batch}
+
+    names = {"MBX:1@t": "mailbox.u1", "u1": "mailbox.u1", "b!1": "drive.b!1"}
+    log = [
+        entry("/v1.0/users/u1/drive", "users.drive", batch=True),
+        entry("/v1.0/$batch", "batch"),
+        entry("/v1.0/admin/exchange/mailboxes/MBX%3A1%40t/folders/delta"),
+        entry("/v1.0/admin/exchange/mailboxes/MBX:1@t/folders/f/items/delta", batch=True),
+        entry("/v1.0/users/u1/mailFolders/inbox", batch=True),
+        entry("/v1.0/$batch", "batch"),
+        entry("/v1.0/drives/b!1/root/delta"),
+        entry("/v1.0/drives/b!2/root/delta"),
+    ]
+    assert daily.requests_by_resource(log, names) == {"mailbox.u1": 2, "drive.b!1": 1}
 
 
 def test_requests_for_a_resource_are_told_from_those_for_the_directory() -> None:

@@ -16,9 +16,9 @@ from shared_code.graph.pace import (
     hinted_pause_s,
     slowed,
     take,
-    unit_limits,
 )
 from shared_code.graph.tolls import Service, Toll
+from shared_code.model.graph_limits import unit_limits
 
 
 @given(
