@@ -30,6 +30,7 @@ class Site:
     description: str = ""
     parent: str | None = None
     group_id: str | None = None
+    archive_status: str | None = None
     lists: dict[str, SiteList] = field(default_factory=dict)
     pages: dict[str, SitePage] = field(default_factory=dict)
     columns: list[Json] = field(default_factory=list)
