@@ -59,7 +59,7 @@ class Site:
         name = display_name.replace(" ", "")
         if any(each.display_name.casefold() == display_name.casefold() for each in self.lists.values()):
             raise SiteNameTakenError(display_name)
-        list_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{tenant_id}/{self.web_id}/{display_name}/{uuid.uuid4()}"))
+        list_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{tenant_id}/{self.web_id}/{uuid.uuid4()}"))
         made = SiteList(list_id, name, display_name, template, stamp, stamp)
         for column in built_in_columns():
             made.add_column(column)

@@ -14,7 +14,7 @@ from typing import Any
 from shared_code.errors import BackupError, SourceError, SourceNotFoundError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
-from shared_code.graph.drive_target_names import numbered
+from shared_code.graph.drive_target_names import escaped, is_writable, numbered
 from shared_code.graph.odata import text_of, values_of, with_query
 from shared_code.graph.site_pages import CAST, PAGE_EXPAND, comparable, is_published, written_body
 from shared_code.graph.site_target_lists import READ
@@ -49,6 +49,7 @@ class SiteTargetPages:
     async def _write_one(self, label: str, item: RestoreItem) -> Written:
         stored = json.loads(await read_form(item, Form.NATIVE))
         name = item.version.change.name
+        name = name if is_writable(name) else escaped(name)
         present = None if label else await self._page(item.id)
         if present is None:
             name = f"{label} {name}" if label else name
