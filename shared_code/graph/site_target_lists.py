@@ -65,6 +65,7 @@ class SiteTargetLists:
         reason = "Too many lists have the titles that it could have."
         for kind, titles in ((template, _titles(title)), (plain, _titles(title)), (plain, iter([escaped(title)]))):
             for candidate in titles:
+                found: SeenList | None
                 try:
                     found = await self._titled(candidate) or await self._create(candidate, kind, description)
                 except SourceError as error:

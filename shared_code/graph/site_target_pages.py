@@ -59,6 +59,8 @@ class SiteTargetPages:
         if comparable(present) == comparable(stored):
             state = WriteState.RESTORED if item.tried_before else WriteState.EXISTING
             return Written(item.id, state, text_of(present.get("id")))
+        if item.tried_before and _is_draft_of(present, stored):
+            return await self._finished(item, stored, text_of(present.get("id")), 0)
         if item.conflict is ConflictRule.SKIP:
             return Written(item.id, WriteState.OCCUPIED, text_of(present.get("id")), error=_OCCUPIED)
         if item.conflict is ConflictRule.REPLACE:
@@ -147,6 +149,11 @@ class SiteTargetPages:
             self._names = found
         page_id = self._names.get(name.casefold())
         return await self._page(page_id) if page_id else None
+
+
+def _is_draft_of(present: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
+    """Whether a page is the stored one but for its publication: an earlier attempt came no further."""
+    return is_published(stored) and {**comparable(present), "published": True} == comparable(stored)
 
 
 def _with_text_parts_alone(body: Mapping[str, Any]) -> tuple[dict[str, Any], int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared_code.errors import AccessDeniedError
+from shared_code.errors import AccessDeniedError, SourceUnavailableError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.site_source import SiteSource
 from shared_code.graph.site_target import SiteTarget
@@ -107,6 +107,44 @@ async def test_a_second_restore_and_a_replayed_slice_double_nothing(
     assert set(states(replayed)) == {WriteState.RESTORED}
     assert states(again) == {WriteState.EXISTING: 10}
     assert truth(tenant, example) == before
+
+
+@pytest.mark.parametrize("operation", ["list.createItem", "page.create", "page.publish", "list.create", "drive.put"])
+async def test_a_lost_answer_and_a_second_try_double_nothing(
+    tenant: SimulatedTenant, example: ExampleSite, operation: str
+) -> None:
+    """What was asked for was done, and nobody heard of it: the next try of the slice finds it."""
+    before = truth(tenant, example)
+    async with tenant.client() as client:
+        captured = await captured_of(client, example)
+        destroy(tenant, example)
+        tenant.control.add_fault(match={"operation": operation}, action={"cut_after_bytes": 0}, times=2)
+        for _ in range(4):
+            try:
+                outcomes = await restore(client, example, captured, tried_before=True)
+                break
+            except SourceUnavailableError:
+                continue
+    assert set(states(outcomes)) == {WriteState.RESTORED}
+    assert truth(tenant, example) == before
+
+
+async def test_a_folder_gets_the_values_of_its_columns_back(tenant: SimulatedTenant, example: ExampleSite) -> None:
+    control, site = tenant.control, example.site
+    control.set_file_fields(tenant.id, site, "Documents", "/Plans", {"Stage": "final"})
+    async with tenant.client() as client:
+        captured = await captured_of(client, example)
+        control.delete_file(tenant.id, example.drive, "/Plans")
+        await restore(client, example, captured)
+        assert stage_of(tenant, example, "/Plans") == "final"
+        control.set_file_fields(tenant.id, site, "Documents", "/Plans", {"Stage": "draft"})
+        await restore(client, example, captured)
+    assert stage_of(tenant, example, "/Plans") == "draft"  # what somebody has set since is left alone
+
+
+def stage_of(tenant: SimulatedTenant, example: ExampleSite, path: str) -> object:
+    [record] = [each for each in truth(tenant, example, "file", "folder") if each["path"] == path]
+    return record["fields"].get("Stage")
 
 
 async def test_equal_rows_come_back_as_many_as_there_were(tenant: SimulatedTenant, example: ExampleSite) -> None:
