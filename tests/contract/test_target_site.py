@@ -221,10 +221,12 @@ async def test_what_graph_does_not_write_is_told(tenant: SimulatedTenant, exampl
         tenant.control.delete_row(tenant.id, example.site, "Tasks", row)
         odd = captured.named("Odd")
         outcomes = await restore(client, example, captured, versions=[odd])
+        again = await restore(client, example, captured, versions=[odd], tried_before=True)
     outcome = outcomes[odd.change.item_id]
     assert outcome.state is WriteState.DIFFERS
     assert "hyperlinkOrPicture, location" in outcome.error
     assert "attached" in outcome.error
+    assert again[odd.change.item_id].state is WriteState.DIFFERS
     [there] = [record for record in truth(tenant, example, "item") if record["fields"]["Title"] == "Odd"]
     assert there["fields"] == {"Title": "Odd"}
 
@@ -265,9 +267,40 @@ async def test_one_value_that_is_refused_does_not_cost_the_others(
         control.delete_row(tenant.id, site, "Tasks", row)
         bad = captured.named("Bad")
         outcomes = await restore(client, example, captured, versions=[bad])
+        await restore(client, example, captured, versions=[bad], tried_before=True)
     assert outcomes[bad.change.item_id].state is WriteState.DIFFERS
     [there] = [record for record in truth(tenant, example, "item") if record["fields"].get("Title") == "Bad"]
     assert there["fields"] == {"Title": "Bad", "State": "new"}
+
+
+async def test_a_row_that_is_refused_as_a_whole_is_written_value_by_value(
+    tenant: SimulatedTenant, example: ExampleSite
+) -> None:
+    before = truth(tenant, example, "item")
+    first = example.task
+    async with tenant.client() as client:
+        captured = await captured_of(client, example)
+        tenant.control.delete_row(tenant.id, example.site, "Tasks", first)
+        tenant.control.add_fault(match={"operation": "list.createItem"}, action={"status": 400}, times=1)
+        outcomes = await restore(client, example, captured, versions=[captured.named("First")])
+        await restore(client, example, captured, versions=[captured.named("First")], tried_before=True)
+    assert set(states(outcomes)) == {WriteState.RESTORED}
+    assert truth(tenant, example, "item") == before
+
+
+async def test_rows_are_looked_at_by_twenties(tenant: SimulatedTenant, example: ExampleSite) -> None:
+    titles = [{"Title": f"Row {number}"} for number in range(60)]
+    operations = [{"op": "add_row", "site": example.site, "list": "Customers", "fields": title} for title in titles]
+    tenant.control.edits(tenant.id, operations)
+    async with tenant.client() as client:
+        captured = await captured_of(client, example)
+        rows = [each for each in captured.items if each.change.parent_id == example.customers]
+        start = tenant.control.log_position()
+        outcomes = await restore(client, example, captured, versions=rows)
+        sent = [entry for entry in tenant.control.log(start) if not entry.get("batch")]
+    assert states(outcomes) == {WriteState.EXISTING: 62}
+    assert sum(entry["operation"] == "batch" for entry in sent) <= 8
+    assert len(sent) < 20
 
 
 async def test_a_page_with_unsupported_web_parts_comes_back_without_them(
