@@ -30,6 +30,7 @@ class Site:
     description: str = ""
     parent: str | None = None
     group_id: str | None = None
+    archive_status: str | None = None
     lists: dict[str, SiteList] = field(default_factory=dict)
     pages: dict[str, SitePage] = field(default_factory=dict)
     columns: list[Json] = field(default_factory=list)
@@ -58,7 +59,7 @@ class Site:
         name = display_name.replace(" ", "")
         if any(each.display_name.casefold() == display_name.casefold() for each in self.lists.values()):
             raise SiteNameTakenError(display_name)
-        list_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{tenant_id}/{self.web_id}/{display_name}/{uuid.uuid4()}"))
+        list_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{tenant_id}/{self.web_id}/{uuid.uuid4()}"))
         made = SiteList(list_id, name, display_name, template, stamp, stamp)
         for column in built_in_columns():
             made.add_column(column)

@@ -49,7 +49,7 @@ def _add_site(tenant: Tenant, op: Json) -> Json:
 
 def _change_site(tenant: Tenant, op: Json) -> Json:
     site = site_for(tenant, str(op["site"]))
-    for name in ("path", "display_name", "description", "group_id"):
+    for name in ("path", "display_name", "description", "group_id", "archive_status"):
         if name in op:
             setattr(site, name, op[name])
     for made in site.lists.values():
@@ -197,6 +197,20 @@ def _list_pages(tenant: Tenant, op: Json) -> Json:
     return {"pages": list(site_for(tenant, str(op["site"])).pages)}
 
 
+def _list_lists(tenant: Tenant, op: Json) -> Json:
+    return {
+        "lists": [
+            {
+                "list": made.list_id,
+                "template": made.template,
+                "drive": made.drive.drive_id if made.drive else None,
+                "items": [str(number) for number in made.items],
+            }
+            for made in site_for(tenant, str(op["site"])).lists.values()
+        ]
+    }
+
+
 def _remove_site_columns(tenant: Tenant, op: Json) -> Json:
     site_for(tenant, str(op["site"])).columns.clear()
     return {}
@@ -221,6 +235,7 @@ SITE_OPS: dict[str, Callable[[Tenant, dict[str, Any]], Json]] = {
     "add_page": _add_page,
     "change_page": _change_page,
     "delete_page": _delete_page,
+    "list_lists": _list_lists,
     "list_pages": _list_pages,
     "remove_site_columns": _remove_site_columns,
 }

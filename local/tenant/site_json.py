@@ -26,7 +26,9 @@ def site_json(site: Site) -> Json:
         "isPersonalSite": False,
         "sharepointIds": {"siteId": site.collection_id, "webId": site.web_id, "siteUrl": site.url},
     }
-    if site.parent is None:
+    if site.archive_status:
+        body["siteCollection"] = {"hostname": HOSTNAME, "archivalDetails": {"archiveStatus": site.archive_status}}
+    elif site.parent is None:
         body |= {"root": {}, "siteCollection": {"hostname": HOSTNAME}}
     else:
         body["parentReference"] = {"siteId": f"{HOSTNAME},{site.collection_id},{site.parent}"}

@@ -58,12 +58,12 @@ class SiteList:
 
     def add_column(self, column: Json) -> Json:
         """Add a column. A managed metadata column gets the hidden text column that keeps its terms."""
-        column = {"id": self._guid(f"column/{column['name']}/{len(self.columns)}"), **column}
+        column = {"id": self._guid(f"column/{column['name']!a}/{len(self.columns)}"), **column}
         self.columns.append(column)
         if "term" in column:
             note = {
-                "id": self._guid(f"note/{column['name']}/{len(self.columns)}"),
-                "name": uuid.uuid5(uuid.NAMESPACE_OID, f"{self.list_id}/{column['name']}").hex,
+                "id": self._guid(f"note/{column['name']!a}/{len(self.columns)}"),
+                "name": uuid.uuid5(uuid.NAMESPACE_OID, f"{self.list_id}/{column['name']!a}").hex,
                 "displayName": f"{column['displayName']}_0",
                 "hidden": True,
                 "readOnly": False,

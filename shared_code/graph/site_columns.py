@@ -192,3 +192,19 @@ def without_empty(body: Mapping[str, Any]) -> dict[str, Any]:
     """A body for something new: nothing has to be cleared there."""
     kept = {name: value for name, value in body.items() if value not in (None, "", [])}
     return {name: value for name, value in kept.items() if name.removesuffix("@odata.type") in kept}
+
+
+def fits(column: Column, value: Any) -> bool:
+    """Whether a value is of the type that Graph takes for the column, and can be sent at all."""
+    if column.facet in ("number", "currency"):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if column.facet == "boolean":
+        return isinstance(value, bool)
+    if column.facet in LOOKUPS or column.facet == "term":
+        return isinstance(value, list)
+    texts = value if column.is_many and isinstance(value, list) else [value]
+    return all(isinstance(text, str) and _is_unicode(text) for text in texts)
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -26,6 +26,7 @@ from shared_code.graph.site_names import (
     site_id_of,
 )
 from shared_code.model.item import Change, ItemKind
+from shared_code.model.outcome import SkipCause
 from shared_code.model.resource import Resource
 
 DEFINITION = "definition"
@@ -179,13 +180,18 @@ def _list_change(
         "contentTypes": _by_id(types),
     }
     etag = computed_etag({name: entry for name, entry in definition.items() if name not in _NOT_COMPARED})
-    is_library = _template(value) == LIBRARY_TEMPLATE and bool(drive_id)
+    is_library = _template(value) == LIBRARY_TEMPLATE
+    if is_library and not drive_id:
+        opens_feed = ""
+    else:
+        opens_feed = library_feed(list_id, drive_id) if is_library else list_feed(list_id)
     return Change(
         list_id,
         ItemKind.LIBRARY if is_library else ItemKind.LIST,
         name=text_of(value.get("displayName")) or text_of(value.get("name")),
         etag=etag,
-        opens_feed=library_feed(list_id, drive_id) if is_library else list_feed(list_id),
+        opens_feed=opens_feed,
+        skip_cause="" if opens_feed else SkipCause.LIBRARY_UNREADABLE,
         properties={DEFINITION: definition, "driveId": drive_id} if is_library else {DEFINITION: definition},
     )
 

@@ -18,7 +18,7 @@ from shared_code.graph.odata import text_of, values_of, with_query
 from shared_code.model.resource import Resource, ResourceKind, check_resource_id
 from shared_code.model.run import NotCovered
 
-_SELECT = ("id", "name", "displayName", "webUrl", "isPersonalSite")
+_SELECT = ("id", "name", "displayName", "webUrl", "isPersonalSite", "siteCollection")
 _LIST_SITES = Asked("list sites", "Sites.Read.All")
 _LIST_SUBSITES = Asked("list subsites", "Sites.Read.All")
 
@@ -58,7 +58,9 @@ class SiteDirectory:
                 continue
             name = text_of(value.get("displayName")) or text_of(value.get("name")) or text_of(value.get("webUrl"))
             resource = _resource(value, name)
-            if resource is None:
+            if _is_archived(value):
+                not_covered.append(NotCovered(f"site {name}", "it is archived; reactivate it to have it backed up"))
+            elif resource is None:
                 cause = "its id has a form that the service does not know; tell support"
                 not_covered.append(NotCovered(f"site {name}", cause))
             elif resource.id not in found:
@@ -105,6 +107,14 @@ def _resource(value: Mapping[str, Any], name: str) -> Resource | None:
     except InvalidIdError:
         return None
     return resource if hostname and guids.count(",") == 1 else None
+
+
+def _is_archived(value: Mapping[str, Any]) -> bool:
+    """What is archived cannot be read ("siteArchivalDetails", learn.microsoft.com/graph/api, checked 2026-11)."""
+    collection = value.get("siteCollection")
+    details = collection.get("archivalDetails") if isinstance(collection, Mapping) else None
+    status = text_of(details.get("archiveStatus")) if isinstance(details, Mapping) else ""
+    return status in ("recentlyArchived", "fullyArchived")
 
 
 def _is_personal(value: Mapping[str, Any]) -> bool:

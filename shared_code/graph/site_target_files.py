@@ -13,11 +13,12 @@ from shared_code.graph.client import GraphClient
 from shared_code.graph.drive_target import DriveTargetSession
 from shared_code.graph.drive_target_items import DriveTargetItems, file_times_of
 from shared_code.graph.odata import with_query
-from shared_code.graph.site_columns import note_column_of, own_values, peoples_columns, to_fields
+from shared_code.graph.site_columns import own_values, to_fields, without_empty
 from shared_code.graph.site_library import FIELDS, in_drive
 from shared_code.graph.site_names import file_id, inner_id, list_id_of
 from shared_code.graph.site_target_lists import READ, SiteTargetLists
 from shared_code.graph.site_target_places import LibraryPlace, place_of
+from shared_code.graph.site_target_row_values import TargetColumns
 from shared_code.graph.target_outcomes import failed
 from shared_code.model.item import ItemVersion
 from shared_code.model.resource import Resource, ResourceKind
@@ -41,7 +42,19 @@ class SiteTargetFiles:
         """Id of the folder of a stored one below a place, as DriveTarget finds or makes it."""
         session = self._session(place.drive_id)
         inner = replace(version, change=in_drive(version.change))
-        return await session.folder(inner, place.folder_id, original)
+        folder_id = await session.folder(inner, place.folder_id, original)
+        stored = version.change.properties.get(FIELDS)
+        if isinstance(stored, Mapping):
+            await self._fill_folder(place, folder_id, stored)
+        return folder_id
+
+    async def _fill_folder(self, place: LibraryPlace, folder_id: str, stored: Mapping[str, Any]) -> None:
+        """Give a folder the values of its columns, unless it has some. A folder has no outcome of its own: what is
+        refused stays away."""
+        target = TargetColumns.of(await self._lists.definitions(place.list_id))
+        wanted = own_values(stored, target.columns)
+        if wanted and not own_values(await self._fields(place, folder_id), target.columns):
+            await self._patch(place, folder_id, without_empty(to_fields(wanted, target.columns, target.note_columns)))
 
     async def named(self, name: str, drive_id: str) -> str:
         """Id of the folder of that name at the top of a library, made when missing."""
@@ -88,9 +101,8 @@ class SiteTargetFiles:
     async def _fields_set(
         self, item: RestoreItem, outcome: Written, place: LibraryPlace, stored: Mapping[str, Any]
     ) -> Written:
-        definitions = await self._lists.definitions(place.list_id)
-        columns = peoples_columns(definitions)
-        columns.pop("Title", None)
+        target = TargetColumns.of(await self._lists.definitions(place.list_id))
+        columns = {name: column for name, column in target.columns.items() if name != "Title"}
         known = {name for column in columns for name in (column, f"{column}LookupId")}
         wanted = own_values(stored, columns)
         item_id = inner_id(outcome.target_id)
@@ -99,10 +111,7 @@ class SiteTargetFiles:
             return outcome
         if outcome.state is WriteState.EXISTING and item.conflict is not ConflictRule.REPLACE:
             return replace(outcome, state=WriteState.OCCUPIED, error=_OCCUPIED)
-        notes = {
-            name: note_column_of(definitions, column) for name, column in columns.items() if column.facet == "term"
-        }
-        await self._patch(place, item_id, to_fields(wanted, columns, notes))
+        await self._patch(place, item_id, to_fields(wanted, columns, target.note_columns))
         times = file_times_of(item.version.change)
         if times:  # setting values is an edit, and makes the dates those of now
             await DriveTargetItems(self._client, place.drive_id).set_times({item_id: times})

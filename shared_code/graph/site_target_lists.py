@@ -6,7 +6,7 @@ metadata and location cannot be made by these calls.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from shared_code.errors import SourceError, SourceNotFoundError, TargetConflictError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
+from shared_code.graph.drive_target_names import escaped
 from shared_code.graph.odata import text_of, values_of, with_query
 from shared_code.graph.site_columns import COLUMN_SELECT, Column, peoples_columns
 from shared_code.graph.target_outcomes import is_items_own
@@ -58,25 +59,27 @@ class SiteTargetLists:
 
     async def named(self, title: str, template: str, description: str = "") -> SeenList:
         """The list of that title and template, made when missing; where another one has the title, under the next best.
+        A template that Graph does not make becomes a plain list, and a title that it does not take an escaped one.
         Raises TargetConflictError when none can be made."""
+        plain = _LIBRARY if template == _LIBRARY else _GENERIC
         reason = "Too many lists have the titles that it could have."
-        for number in range(_MOST_NAMES):
-            candidate = title if not number else f"{title} (restored{'' if number == 1 else f' {number}'})"
-            found = await self._titled(candidate)
-            try:
-                if found is None:
-                    return await self._create(candidate, template, description)
-            except SourceError as error:
-                if error.context.get("status") == 409:  # made by somebody else meanwhile, or by a lost request
+        for kind, titles in ((template, _titles(title)), (plain, _titles(title)), (plain, iter([escaped(title)]))):
+            for candidate in titles:
+                found: SeenList | None
+                try:
+                    found = await self._titled(candidate) or await self._create(candidate, kind, description)
+                except SourceError as error:
+                    if error.context.get("status") == 400:
+                        reason = error.message
+                        break
+                    if error.context.get("status") != 409:  # made by somebody else meanwhile, or by a lost request
+                        if is_items_own(error):
+                            raise TargetConflictError(f"The list cannot be made there. {error.message}") from error
+                        raise
                     self._lists = None
                     found = await self._titled(candidate)
-                elif is_items_own(error):
-                    reason = error.message
-                    break
-                else:
-                    raise
-            if found is not None and found.template == template:
-                return found
+                if found is not None and found.template == kind:
+                    return found
         raise TargetConflictError(f"The list cannot be made there. {reason}")
 
     async def drive_id(self, list_id: str) -> str:
@@ -165,3 +168,9 @@ class SiteTargetLists:
             raise SourceNotFoundError("A list was made and answers without an id.")
         self._lists = None
         return made
+
+
+def _titles(title: str) -> Iterator[str]:
+    yield title
+    for number in range(1, _MOST_NAMES):
+        yield f"{title} (restored{'' if number == 1 else f' {number}'})"

@@ -14,7 +14,7 @@ from typing import Any
 from shared_code.errors import BackupError, SourceError, SourceNotFoundError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
-from shared_code.graph.drive_target_names import numbered
+from shared_code.graph.drive_target_names import escaped, is_writable, numbered
 from shared_code.graph.odata import text_of, values_of, with_query
 from shared_code.graph.site_pages import CAST, PAGE_EXPAND, comparable, is_published, written_body
 from shared_code.graph.site_target_lists import READ
@@ -49,6 +49,7 @@ class SiteTargetPages:
     async def _write_one(self, label: str, item: RestoreItem) -> Written:
         stored = json.loads(await read_form(item, Form.NATIVE))
         name = item.version.change.name
+        name = name if is_writable(name) else escaped(name)
         present = None if label else await self._page(item.id)
         if present is None:
             name = f"{label} {name}" if label else name
@@ -58,6 +59,8 @@ class SiteTargetPages:
         if comparable(present) == comparable(stored):
             state = WriteState.RESTORED if item.tried_before else WriteState.EXISTING
             return Written(item.id, state, text_of(present.get("id")))
+        if item.tried_before and _is_draft_of(present, stored):
+            return await self._finished(item, stored, text_of(present.get("id")), 0)
         if item.conflict is ConflictRule.SKIP:
             return Written(item.id, WriteState.OCCUPIED, text_of(present.get("id")), error=_OCCUPIED)
         if item.conflict is ConflictRule.REPLACE:
@@ -146,6 +149,11 @@ class SiteTargetPages:
             self._names = found
         page_id = self._names.get(name.casefold())
         return await self._page(page_id) if page_id else None
+
+
+def _is_draft_of(present: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
+    """Whether a page is the stored one but for its publication: an earlier attempt came no further."""
+    return is_published(stored) and {**comparable(present), "published": True} == comparable(stored)
 
 
 def _with_text_parts_alone(body: Mapping[str, Any]) -> tuple[dict[str, Any], int]:

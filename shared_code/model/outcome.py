@@ -15,6 +15,7 @@ class SkipCause(StrEnum):
 
     MALWARE = "malware"
     NOTEBOOK_PACKAGE = "notebook_package"
+    LIBRARY_UNREADABLE = "library_unreadable"
     LIST_ATTACHMENTS = "list_attachments"
     CORRUPT_AT_SOURCE = "corrupt_at_source"
 

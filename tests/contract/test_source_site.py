@@ -90,6 +90,25 @@ async def test_every_site_is_listed_once_and_personal_ones_are_left_to_the_drive
     assert (found.id, found.attributes["hostname"]) == (f"site.{guids}", hostname)
 
 
+async def test_an_archived_site_is_named_as_not_covered(tenant: SimulatedTenant, example: ExampleSite) -> None:
+    tenant.control.change_site(tenant.id, example.site, archive_status="fullyArchived")
+    async with tenant.client() as client:
+        resources, not_covered = await SiteDirectory(client).list_resources()
+    assert resources == ()
+    assert [entry.what for entry in not_covered] == ["site Works"]
+
+
+async def test_a_library_that_cannot_be_read_is_named(tenant: SimulatedTenant, example: ExampleSite) -> None:
+    tenant.control.add_list(tenant.id, example.site, "Vault", "documentLibrary", hidden=True)
+    async with tenant.client() as client:
+        changes, _ = await read_site(SiteSource(client), resource_of(example))
+        assert named(changes, "Vault").opens_feed
+        tenant.control.add_fault(match={"operation": "list.drive"}, action={"status": 403})
+        changes, _ = await read_site(SiteSource(client), resource_of(example))
+    assert named(changes, "Vault").skip_cause == SkipCause.LIBRARY_UNREADABLE
+    assert named(changes, "Vault").opens_feed == ""
+
+
 async def test_a_renamed_and_moved_site_keeps_its_id(tenant: SimulatedTenant, example: ExampleSite) -> None:
     async with tenant.client() as client:
         before, _ = await SiteDirectory(client).list_resources()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared_code.errors import AccessDeniedError
+from shared_code.errors import AccessDeniedError, SourceUnavailableError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.site_source import SiteSource
 from shared_code.graph.site_target import SiteTarget
@@ -109,6 +109,44 @@ async def test_a_second_restore_and_a_replayed_slice_double_nothing(
     assert truth(tenant, example) == before
 
 
+@pytest.mark.parametrize("operation", ["list.createItem", "page.create", "page.publish", "list.create", "drive.put"])
+async def test_a_lost_answer_and_a_second_try_double_nothing(
+    tenant: SimulatedTenant, example: ExampleSite, operation: str
+) -> None:
+    """What was asked for was done, and nobody heard of it: the next try of the slice finds it."""
+    before = truth(tenant, example)
+    async with tenant.client() as client:
+        captured = await captured_of(client, example)
+        destroy(tenant, example)
+        tenant.control.add_fault(match={"operation": operation}, action={"cut_after_bytes": 0}, times=2)
+        for _ in range(4):
+            try:
+                outcomes = await restore(client, example, captured, tried_before=True)
+                break
+            except SourceUnavailableError:
+                continue
+    assert set(states(outcomes)) == {WriteState.RESTORED}
+    assert truth(tenant, example) == before
+
+
+async def test_a_folder_gets_the_values_of_its_columns_back(tenant: SimulatedTenant, example: ExampleSite) -> None:
+    control, site = tenant.control, example.site
+    control.set_file_fields(tenant.id, site, "Documents", "/Plans", {"Stage": "final"})
+    async with tenant.client() as client:
+        captured = await captured_of(client, example)
+        control.delete_file(tenant.id, example.drive, "/Plans")
+        await restore(client, example, captured)
+        assert stage_of(tenant, example, "/Plans") == "final"
+        control.set_file_fields(tenant.id, site, "Documents", "/Plans", {"Stage": "draft"})
+        await restore(client, example, captured)
+    assert stage_of(tenant, example, "/Plans") == "draft"  # what somebody has set since is left alone
+
+
+def stage_of(tenant: SimulatedTenant, example: ExampleSite, path: str) -> object:
+    [record] = [each for each in truth(tenant, example, "file", "folder") if each["path"] == path]
+    return record["fields"].get("Stage")
+
+
 async def test_equal_rows_come_back_as_many_as_there_were(tenant: SimulatedTenant, example: ExampleSite) -> None:
     control = tenant.control
     for _ in range(2):
@@ -183,10 +221,12 @@ async def test_what_graph_does_not_write_is_told(tenant: SimulatedTenant, exampl
         tenant.control.delete_row(tenant.id, example.site, "Tasks", row)
         odd = captured.named("Odd")
         outcomes = await restore(client, example, captured, versions=[odd])
+        again = await restore(client, example, captured, versions=[odd], tried_before=True)
     outcome = outcomes[odd.change.item_id]
     assert outcome.state is WriteState.DIFFERS
     assert "hyperlinkOrPicture, location" in outcome.error
     assert "attached" in outcome.error
+    assert again[odd.change.item_id].state is WriteState.DIFFERS
     [there] = [record for record in truth(tenant, example, "item") if record["fields"]["Title"] == "Odd"]
     assert there["fields"] == {"Title": "Odd"}
 
@@ -227,9 +267,40 @@ async def test_one_value_that_is_refused_does_not_cost_the_others(
         control.delete_row(tenant.id, site, "Tasks", row)
         bad = captured.named("Bad")
         outcomes = await restore(client, example, captured, versions=[bad])
+        await restore(client, example, captured, versions=[bad], tried_before=True)
     assert outcomes[bad.change.item_id].state is WriteState.DIFFERS
     [there] = [record for record in truth(tenant, example, "item") if record["fields"].get("Title") == "Bad"]
     assert there["fields"] == {"Title": "Bad", "State": "new"}
+
+
+async def test_a_row_that_is_refused_as_a_whole_is_written_value_by_value(
+    tenant: SimulatedTenant, example: ExampleSite
+) -> None:
+    before = truth(tenant, example, "item")
+    first = example.task
+    async with tenant.client() as client:
+        captured = await captured_of(client, example)
+        tenant.control.delete_row(tenant.id, example.site, "Tasks", first)
+        tenant.control.add_fault(match={"operation": "list.createItem"}, action={"status": 400}, times=1)
+        outcomes = await restore(client, example, captured, versions=[captured.named("First")])
+        await restore(client, example, captured, versions=[captured.named("First")], tried_before=True)
+    assert set(states(outcomes)) == {WriteState.RESTORED}
+    assert truth(tenant, example, "item") == before
+
+
+async def test_rows_are_looked_at_by_twenties(tenant: SimulatedTenant, example: ExampleSite) -> None:
+    titles = [{"Title": f"Row {number}"} for number in range(60)]
+    operations = [{"op": "add_row", "site": example.site, "list": "Customers", "fields": title} for title in titles]
+    tenant.control.edits(tenant.id, operations)
+    async with tenant.client() as client:
+        captured = await captured_of(client, example)
+        rows = [each for each in captured.items if each.change.parent_id == example.customers]
+        start = tenant.control.log_position()
+        outcomes = await restore(client, example, captured, versions=rows)
+        sent = [entry for entry in tenant.control.log(start) if not entry.get("batch")]
+    assert states(outcomes) == {WriteState.EXISTING: 62}
+    assert sum(entry["operation"] == "batch" for entry in sent) <= 8
+    assert len(sent) < 20
 
 
 async def test_a_page_with_unsupported_web_parts_comes_back_without_them(
