@@ -44,6 +44,7 @@ class Settings:
     resources_in_flight: int
     lease_terms: LeaseTerms
     worm_locked: bool
+    recoverable_items: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ TEXTS: dict[str, str] = {
     "GRAPH_USER_AGENT": "NONISV|ManagedServiceProvider|M365Backup/0.1",
     "BACKUP_LOCAL_RUN": "false",
     "BACKUP_WORM_MODE": "locked",
+    "BACKUP_RECOVERABLE_ITEMS": "false",
 }
 
 
@@ -93,6 +95,8 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
     _check_graph_url(text["GRAPH_URL"], local_run, problems)
     if text["BACKUP_WORM_MODE"] not in ("locked", "unlocked"):
         problems.append("BACKUP_WORM_MODE is locked or unlocked")
+    if text["BACKUP_RECOVERABLE_ITEMS"] not in ("true", "false"):
+        problems.append("BACKUP_RECOVERABLE_ITEMS is true or false")
     terms = _lease_terms(number, problems)
     if problems or terms is None:
         raise ConfigError(problems)
@@ -115,6 +119,7 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         resources_in_flight=number["BACKUP_RESOURCES_IN_FLIGHT"],
         lease_terms=terms,
         worm_locked=text["BACKUP_WORM_MODE"] == "locked",
+        recoverable_items=text["BACKUP_RECOVERABLE_ITEMS"] == "true",
     )
 
 

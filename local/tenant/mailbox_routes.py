@@ -141,6 +141,7 @@ def _delete_folder(call: Call) -> Answer:
 
 def _folders_delta(call: Call) -> Answer:
     mailbox = mailbox_of(call)
+    _check_delta(mailbox)
 
     def show(entry: Entry, selected: list[str] | None) -> Json | None:
         folder = mailbox.folders.get(entry.number)
@@ -157,8 +158,15 @@ def _folders_delta(call: Call) -> Answer:
     )
 
 
+def _check_delta(mailbox: Mailbox) -> None:
+    if mailbox.delta_error is not None:
+        status, code = mailbox.delta_error
+        raise GraphError(status, code, "The mailbox cannot track changes now.")
+
+
 def _items_delta(call: Call) -> Answer:
     mailbox = mailbox_of(call)
+    _check_delta(mailbox)
     folder = folder_of(call, mailbox)
 
     def show(entry: Entry, selected: list[str] | None) -> Json | None:

@@ -22,6 +22,7 @@ from local.tenant.outlook_routes import add_outlook_routes
 from local.tenant.request_log import RequestLog
 from local.tenant.routing import Handler, RouteTable
 from local.tenant.sealed_text import Sealer
+from local.tenant.settings_routes import add_settings_routes
 from local.tenant.sign_in import SignIn
 from local.tenant.tenant import Tenant
 from local.tenant.uploads import UploadSession
@@ -79,6 +80,7 @@ class Simulator:
         add_directory_routes(self.routes)
         add_mailbox_routes(self.routes)
         add_outlook_routes(self.routes)
+        add_settings_routes(self.routes)
         add_drive_routes(self.routes)
         from local.tenant.batch import add_batch_route
 
