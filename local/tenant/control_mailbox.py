@@ -33,8 +33,9 @@ class MailboxControl(ControlConnection):
         """Return the ids of all rules by their names."""
         return dict(self.edit(tenant, "rule_ids", user=user)["rules"])
 
-    def break_delta(self, tenant: str, user: str, status: int | None = 507, code: str = "ErrorQuotaExceeded") -> None:
-        """Let every delta of a mailbox fail, as where it is over its quota; None mends it. Listings go on working."""
+    def break_delta(self, tenant: str, user: str, status: int | None = 403, code: str = "ErrorQuotaExceeded") -> None:
+        """Let every delta of a mailbox fail, as where it is over its quota ("mailFolder: delta", checked 2026-11); None
+        mends it. Listings go on working."""
         self.edit(tenant, "break_delta", user=user, status=status, code=code)
 
     def soft_delete_item(self, tenant: str, user: str, item: str, *, part: str = "deletions") -> str:

@@ -43,11 +43,7 @@ def is_delta(feed: str, cursor: str | None) -> bool:
 def begun_again(cursor: str | None) -> str | None:
     """The cursor with which the next run begins after trouble: a listing that broke off begins again."""
     listed = ListingCursor.parse(cursor)
-    return cursor if listed is None else listed.delta or ListingCursor(None).text()
-
-
-def listing_from(cursor: str | None) -> ListingCursor:
-    return ListingCursor.parse(cursor) or ListingCursor(cursor)
+    return cursor if listed is None else ListingCursor().text()
 
 
 def concerns_one_feed(error: SourceError) -> bool:

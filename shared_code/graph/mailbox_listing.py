@@ -2,16 +2,17 @@
 
 Where delta does not work (a mailbox over its quota, a mailbox server that fails again and again), a folder is listed
 instead. Unchanged items keep their change key, so they are not fetched again. A listing cannot tell what was deleted
-from what a page that shifted left out, so nothing is buried by it: deletions wait until delta works again, and then
-all come at once. Until then each run tries delta first.
+from what a page that shifted left out, so nothing is buried by it: deletions wait until delta works again. Each run
+tries delta first. When it works, the feed is read by it from the start and compared with all that is stored, for an
+older place of delta would not tell of what came and went while it was not working.
+(Where delta breaks down a second time in the midst of that comparison, the listing takes its place in it. A living item
+that a shifting page left out is then missing from that one snapshot and comes back with the next.)
 
-A cursor of such a feed keeps both places: where delta was, and where the listing is.
 Source: graph-docs mailboxfolder-list-items, mailboxfolder-list-childfolders (v1.0, checked 2026-11).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -27,30 +28,27 @@ PAGE_SIZE = 200
 _FOLDERS_A_PAGE = 500
 _MOST_LEVELS = 300
 _PREFIX = "list:"
-# With these Exchange says that a mailbox has no room left, delta's own state included; which of them comes on delta
-# is documented nowhere, so all are taken ("EWS response codes", checked 2026-11).
-_NO_ROOM = frozenset({"errorquotaexceeded", "quotaexceeded", "errormailboxquotaexceeded", "insufficientstorage"})
+# Delta keeps its state in the mailbox itself: over its quota it answers 403 ErrorQuotaExceeded while everything else
+# can be read ("mailFolder: delta", checked 2026-11).
+_NO_ROOM = frozenset({"errorquotaexceeded", "quotaexceeded", "insufficientstorage"})
 
 
 @dataclass(frozen=True, slots=True)
 class ListingCursor:
-    """``delta`` is the cursor that delta goes on from once it works (None: from the start), ``following`` the next
-    page of the listing (empty: it has not begun)."""
+    """``following`` is the next page of the listing; empty before and after one: delta is tried again."""
 
-    delta: str | None
     following: str = ""
 
     def text(self) -> str:
         """As it is kept in snapshots and progress records."""
-        return _PREFIX + json.dumps([self.delta, self.following])
+        return _PREFIX + self.following
 
     @classmethod
     def parse(cls, cursor: str | None) -> Self | None:
         """Inverse of text; None for every other cursor."""
         if cursor is None or not cursor.startswith(_PREFIX):
             return None
-        delta, following = json.loads(cursor.removeprefix(_PREFIX))
-        return cls(delta, following)
+        return cls(cursor.removeprefix(_PREFIX))
 
 
 def cannot_track(error: SourceError) -> bool:
@@ -116,12 +114,10 @@ class MailboxListing:
         return found
 
 
-def listing_goes_on(page: Mapping[str, Any], listed: ListingCursor) -> tuple[str, bool]:
-    """The cursor behind a page of a listing, and whether it was the last. Where delta was known before, its cursor is
-    what the next run begins with."""
+def listing_goes_on(page: Mapping[str, Any], listed: ListingCursor) -> tuple[ListingCursor, bool]:
+    """The cursor behind a page of a listing, and whether it was the last. Raises SourceUnavailableError for a page that
+    names itself as the next one."""
     link = text_of(page.get("@odata.nextLink"))
-    if link == listed.following and link:
+    if link and link == listed.following:
         raise SourceUnavailableError("A page of a listing names itself as the next one.")
-    if link:
-        return ListingCursor(listed.delta, link).text(), False
-    return listed.delta or ListingCursor(None).text(), True
+    return ListingCursor(link), not link

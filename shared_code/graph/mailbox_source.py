@@ -33,7 +33,6 @@ from shared_code.graph.mailbox_feeds import (
     concerns_one_feed,
     is_delta,
     later,
-    listing_from,
     without_room,
 )
 from shared_code.graph.mailbox_fetch import MailboxFetch
@@ -119,7 +118,7 @@ class MailboxSource:
                 else:
                     refused[feed] = error
         if untracked:
-            pages |= await self._listed(resource, cursors, untracked, refused)
+            pages |= await self._listed(resource, untracked, refused)
         for feed, refusal in refused.items():
             if feed.startswith(ITEMS_FEED) and not await self._is_readable(resource):
                 raise refusal
@@ -148,7 +147,7 @@ class MailboxSource:
     def _page_request(self, resource: Resource, feed: str, cursor: str | None) -> Any:
         listed = ListingCursor.parse(cursor)
         if listed is not None:
-            cursor = listed.following or listed.delta
+            cursor = listed.following or None
         if cursor is not None:
             info = self._client.link(cursor)
         else:
@@ -195,8 +194,8 @@ class MailboxSource:
         listed = ListingCursor.parse(cursor)
         if listed is not None and listed.following:
             return await self._listing_page(resource, feed, listed, page)
-        if listed is not None and listed.delta is None:
-            # Delta works again and was never read: from its start, and as what everything stored is compared with.
+        if listed is not None:
+            # Delta works again: read from its start, as what everything stored is compared with.
             return FeedPage((), None, finished=False, expired=True)
         link, finished = next_cursor(page, cursor)
         following = self._client.checked_link(link)
@@ -218,15 +217,13 @@ class MailboxSource:
         self, resource: Resource, feed: str, listed: ListingCursor, page: Mapping[str, Any]
     ) -> FeedPage:
         cursor, finished = listing_goes_on(page, listed)
-        following = ListingCursor.parse(cursor)
-        if following is not None and following.following:
-            self._client.checked_link(following.following)
-        return FeedPage(await self._changes(resource, feed, values_of(page)), cursor, finished)
+        if cursor.following:
+            self._client.checked_link(cursor.following)
+        return FeedPage(await self._changes(resource, feed, values_of(page)), cursor.text(), finished)
 
     async def _listed(
         self,
         resource: Resource,
-        cursors: Mapping[str, str | None],
         untracked: Mapping[str, SourceError],
         refused: dict[str, SourceError],
     ) -> dict[str, FeedPage]:
@@ -239,9 +236,8 @@ class MailboxSource:
                 folders = await self._listing.folders(resource, mailbox_id)
             except SourceError:
                 raise untracked[FOLDERS_FEED] from None
-            begun = listing_from(cursors[FOLDERS_FEED])
             changes = await self._changes(resource, FOLDERS_FEED, folders)
-            pages[FOLDERS_FEED] = FeedPage(changes, listing_goes_on({}, begun)[0], finished=True)
+            pages[FOLDERS_FEED] = FeedPage(changes, ListingCursor().text(), finished=True)
         feeds = [feed for feed in untracked if feed != FOLDERS_FEED]
         infos = {feed: [self._listing.items_request(mailbox_id, feed)] for feed in feeds}
         for feed, answers in (await self._answers(resource, infos)).items():
@@ -249,7 +245,7 @@ class MailboxSource:
                 refused[feed] = untracked[feed]
             else:
                 page = answers[0].json_object()
-                pages[feed] = await self._listing_page(resource, feed, listing_from(cursors[feed]), page)
+                pages[feed] = await self._listing_page(resource, feed, ListingCursor(), page)
         return pages
 
     async def _is_readable(self, resource: Resource) -> bool:
