@@ -41,7 +41,7 @@ from shared_code.graph.mailbox_listing import PAGE_SIZE, ListingCursor, MailboxL
 from shared_code.graph.mailbox_recoverable import RECOVERABLE_FEED, MailboxRecoverable
 from shared_code.graph.mailbox_settings import PERMISSION, SETTINGS_FEED, settings_change
 from shared_code.graph.mailbox_settings_source import MailboxSettingsSource
-from shared_code.graph.odata import next_cursor, prefer, values_of, with_query
+from shared_code.graph.odata import next_cursor, prefer, text_of, values_of, with_query
 from shared_code.graph.quickxor import QuickXorDigest
 from shared_code.model.feed import FeedPage, Fetched, FetchState
 from shared_code.model.item import Change, ItemKind
@@ -204,9 +204,10 @@ class MailboxSource:
 
     async def _changes(self, resource: Resource, feed: str, values: Sequence[dict[str, Any]]) -> tuple[Change, ...]:
         if feed == FOLDERS_FEED:
-            living = any("@removed" not in value for value in values)
+            living = [text_of(value.get("id")) for value in values if "@removed" not in value]
             known = await self._folders.of(resource) if living else self._folders.nothing
-            changes = [folder_change(value, known.root_id, known.well_known) for value in values]
+            hidden = await self._folders.hidden(mailbox_id_of(resource), [each for each in living if each])
+            changes = [folder_change(value, known.root_id, known.well_known, hidden) for value in values]
         else:
             self._readable.add(resource.id)
             folder_id = folder_of_feed(feed)

@@ -93,7 +93,8 @@ class MailboxTargetSession:
             return found
         parent_id = parent_target_id or await self._folders.root_id()
         kind = text_of(version.change.properties.get("type"))
-        return await self._folders.named(version.change.name, kind, parent_id)
+        hidden = version.change.properties.get("hidden") is True
+        return await self._folders.named(version.change.name, kind, parent_id, hidden=hidden)
 
     async def write(self, items: Sequence[RestoreItem]) -> AsyncIterator[Written]:
         """Write items back in groups of at most 20; see the port."""

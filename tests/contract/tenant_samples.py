@@ -124,6 +124,8 @@ def collect_samples(simulator: SimulatorThread) -> list[Sample]:
     add("own drives", "drive", f"{people}/drives", many=True)
     add("folders", "mailboxFolder", f"{boxes}/folders?$top=3&$count=true", many=True)
     add("folder", "mailboxFolder", f"{boxes}/folders/inbox")
+    hidden = quote("singleValueExtendedProperties($filter=id eq 'Boolean 0x10F4')")
+    add("folder, hidden or not", "mailboxFolder", f"{boxes}/folders/inbox?$expand={hidden}")
     add("child folders", "mailboxFolder", f"{boxes}/folders/msgfolderroot/childFolders", many=True)
     add("new folder", "mailboxFolder", f"{boxes}/folders", method="POST", body={"displayName": "N", "type": "IPF.Note"})
     made = add(
