@@ -289,6 +289,12 @@ class TestRecoverableItems:
         await nights.whole()
         assert await nights.items() == {kept}
 
+    async def test_what_comes_and_is_deleted_between_two_runs_is_found_there(self, nights: Nights) -> None:
+        await nights.whole()
+        item = _edit(nights, "soft_delete_item", _add(nights, 1))
+        assert (await nights.whole()).counts.stored == 1
+        assert await nights.items() == {item}
+
     async def test_once_known_they_cost_nothing(self, nights: Nights) -> None:
         await nights.whole()
         await nights.run()
