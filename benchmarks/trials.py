@@ -124,7 +124,7 @@ class Trials:
         _check_memory(load.files * load.file_bytes)
         with self._subjects() as subjects:
             tenant = create(subjects.control, load, seed=case)
-            run = subjects.product.run(subjects.product.onboard(tenant), load.items)
+            run = subjects.product.run(subjects.product.onboard(tenant), load.items, len(tenant.mailboxes))
             self._say(f"{case}: {run.wall_s:.1f} s, peak {run.peak_mb:.0f} MB")
             return run
 
@@ -146,8 +146,12 @@ class Trials:
         with self._subjects() as subjects:
             tenant = create(subjects.control, load, seed=f"{case}-{number}")
             customer = subjects.product.onboard(tenant)
+            settings = len(tenant.mailboxes)
             runs: list[tuple[str, Callable[[int], Measured]]] = [
-                ("product", lambda expected: subjects.product.run(customer, expected)),
+                (
+                    "product",
+                    lambda expected: subjects.product.run(customer, expected, settings if expected else 0),
+                ),
                 ("copier", lambda expected: subjects.copier.run(tenant, expected)),
                 ("bare copier", lambda expected: subjects.bare.run(tenant, expected)),
             ]
@@ -187,7 +191,7 @@ def _running() -> Iterator[_Subjects]:
 
 def _warm_up(product: Product, copiers: list[CopierProcess], tenant: LoadedTenant) -> None:
     customer = product.onboard(tenant)
-    product.run(customer, tenant.load.items)
+    product.run(customer, tenant.load.items, len(tenant.mailboxes))
     product.run(customer, 0)
     for copier in copiers:
         copier.run(tenant, tenant.load.items)

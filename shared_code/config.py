@@ -47,6 +47,7 @@ class Settings:
     lease_terms: LeaseTerms
     worm_locked: bool
     purge_client_id: str
+    recoverable_items: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ TEXTS: dict[str, str] = {
     "BACKUP_LOCAL_RUN": "false",
     "BACKUP_WORM_MODE": "locked",
     "BACKUP_PURGE_CLIENT_ID": "",
+    "BACKUP_RECOVERABLE_ITEMS": "false",
 }
 
 
@@ -103,6 +105,8 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         problems.append("GRAPH_PACE is documented or unlimited")
     if text["GRAPH_PACE"] == "unlimited" and not local_run:
         problems.append("GRAPH_PACE=unlimited is for local runs (BACKUP_LOCAL_RUN=true) alone")
+    if text["BACKUP_RECOVERABLE_ITEMS"] not in ("true", "false"):
+        problems.append("BACKUP_RECOVERABLE_ITEMS is true or false")
     terms = _lease_terms(number, problems)
     if problems or terms is None:
         raise ConfigError(problems)
@@ -128,6 +132,7 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         lease_terms=terms,
         worm_locked=text["BACKUP_WORM_MODE"] == "locked",
         purge_client_id=text["BACKUP_PURGE_CLIENT_ID"],
+        recoverable_items=text["BACKUP_RECOVERABLE_ITEMS"] == "true",
     )
 
 

@@ -190,7 +190,7 @@ class Application:
         settings = self.settings
         graph = self.graph(customer)
         sources: dict[ResourceKind, Source] = {
-            ResourceKind.MAILBOX: MailboxSource(graph),
+            ResourceKind.MAILBOX: MailboxSource(graph, recoverable_items=settings.recoverable_items),
             ResourceKind.DRIVE: DriveSource(graph),
             ResourceKind.SITE: SiteSource(graph),
         }

@@ -9,7 +9,8 @@ USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", 
 ORGANIZATION = frozenset(
     {"Organization.Read.All", "Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 )
-MAILBOX_SETTINGS = frozenset({"MailboxSettings.Read", "MailboxSettings.ReadWrite"})
+MAILBOX_SETTINGS_WRITE = frozenset({"MailboxSettings.ReadWrite"})
+MAILBOX_SETTINGS = MAILBOX_SETTINGS_WRITE | {"MailboxSettings.Read"}
 EXCHANGE_SETTINGS = USERS
 MAILBOX_FOLDER_WRITE = frozenset({"MailboxFolder.ReadWrite.All"})
 MAILBOX_FOLDER_READ = MAILBOX_FOLDER_WRITE | {"MailboxFolder.Read.All"}

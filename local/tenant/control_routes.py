@@ -13,6 +13,7 @@ from local.tenant.answers import Json
 from local.tenant.clock import parse_time
 from local.tenant.file_edits import FILE_OPS
 from local.tenant.mail_edits import MAIL_OPS, EditError
+from local.tenant.mailbox_state_edits import MAILBOX_STATE_OPS
 from local.tenant.oracle import drive_truth, mailbox_truth
 from local.tenant.population import generate_people
 from local.tenant.settings import TenantSettings
@@ -140,6 +141,8 @@ def _edit(tenant: Tenant, op: Json) -> Json:
     name = op.get("op", "")
     if name in MAIL_OPS:
         return MAIL_OPS[name](tenant, op)
+    if name in MAILBOX_STATE_OPS:
+        return MAILBOX_STATE_OPS[name](tenant, op)
     if name in FILE_OPS:
         return FILE_OPS[name](tenant, op)
     if name in SITE_OPS:

@@ -228,16 +228,15 @@ def require_mailbox(person: Person) -> None:
 def _settings(call: Call) -> Answer:
     person = person_of(call)
     require_mailbox(person)
-    return json_answer(
-        {
-            "@odata.context": f"{call.base_url}/v1.0/$metadata#users('{person.user_id}')/mailboxSettings",
-            "timeZone": "W. Europe Standard Time",
-            "dateFormat": "yyyy-MM-dd",
-            "timeFormat": "HH:mm",
-            "userPurpose": person.purpose,
-            "language": {"locale": call.home.settings.language, "displayName": call.home.settings.language},
-        }
-    )
+    mailbox = call.home.mailbox(person)
+    if mailbox is None:
+        raise bad_request("no mailbox")
+    archive = mailbox.ids.folder_id(mailbox.well_known["archive"])
+    body = {**mailbox.settings.values, "archiveFolder": archive, "userPurpose": person.purpose}
+    selected = call.selected()
+    context = f"{call.base_url}/v1.0/$metadata#users('{person.user_id}')/mailboxSettings"
+    shown = body if selected is None else {name: value for name, value in body.items() if name in selected}
+    return json_answer({"@odata.context": context, **shown})
 
 
 def _exchange_settings(call: Call) -> Answer:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from local.tenant.answers import GraphError, Json
 from local.tenant.call import Call
 from local.tenant.mail_item import MailItem
+from local.tenant.mailbox import MailFolder
 
 _EXPAND = re.compile(r"^singleValueExtendedProperties\s*\(\s*\$filter\s*=\s*(.+)\)$", re.DOTALL)
 _ID = re.compile(r"id\s+eq\s+'((?:[^']|'')*)'")
@@ -17,8 +19,20 @@ _DISPLAY_NAME = "String 0x3001"
 _START = "SystemTime {00062002-0000-0000-C000-000000000046} Id 0x820D"
 
 
+HIDDEN = "Boolean 0x10F4"
+
+
 def expanded_properties(call: Call, item: MailItem) -> Json:
     """Return the asked extended properties that the item has. Raises 400 for an expansion that is not understood."""
+    return _expanded(call, lambda name: _value(item, name))
+
+
+def expanded_folder_properties(call: Call, folder: MailFolder) -> Json:
+    """As ``expanded_properties``: of a folder, whether it is hidden (PidTagAttributeHidden)."""
+    return _expanded(call, lambda name: str(folder.hidden).lower() if name.casefold() == HIDDEN.casefold() else None)
+
+
+def _expanded(call: Call, value_of: Callable[[str], str | None]) -> Json:
     text = call.query.get("$expand")
     if not text:
         return {}
@@ -26,7 +40,7 @@ def expanded_properties(call: Call, item: MailItem) -> Json:
     wanted = [found.replace("''", "'") for found in _ID.findall(match[1])] if match else []
     if not wanted:
         raise GraphError(400, "ErrorInvalidUrlQuery", "The $expand expression is not supported.")
-    values = [{"id": name, "value": value} for name in wanted if (value := _value(item, name)) is not None]
+    values = [{"id": name, "value": value} for name in wanted if (value := value_of(name)) is not None]
     return {"singleValueExtendedProperties": values} if values else {}
 
 

@@ -10,7 +10,8 @@ from local.tenant.exchange_ids import ExchangeIds
 from local.tenant.feed_log import FeedLog, Run
 from local.tenant.generated_mail import MailGenerator, generated_unread
 from local.tenant.mail_item import MailItem
-from local.tenant.well_known_folders import ROOT, WELL_KNOWN, display_name
+from local.tenant.mailbox_settings import MailboxSettings
+from local.tenant.well_known_folders import RECOVERABLE, RECOVERABLE_ROOT, ROOT, WELL_KNOWN, display_name
 
 _CLASS_OF_FOLDER = {
     "message": "inbox",
@@ -23,7 +24,7 @@ _CLASS_OF_FOLDER = {
 
 @dataclass(slots=True)
 class MailFolder:
-    """One folder. `parent` is None for the root alone."""
+    """One folder. `parent` is None for the two roots: of the visible tree, and of Recoverable Items."""
 
     number: int
     name: str
@@ -63,15 +64,22 @@ class Mailbox:
         self._generated: list[_GeneratedItems] = []
         self._generated_gone: set[int] = set()
         self._next_number = 1
+        self.settings = MailboxSettings(language)
+        self.delta_error: tuple[int, str] | None = None
         root = self._insert_folder("Top of Information Store", None, "IPF.Note", well_known=ROOT)
         for each in WELL_KNOWN:
             name = display_name(each, language)
             self._insert_folder(name, root.number, each.folder_type, hidden=each.hidden, well_known=each.name)
+        self._insert_recoverable()
 
     @property
     def root(self) -> MailFolder:
         """The parent of the top-level folders."""
         return self.folders[self.well_known[ROOT]]
+
+    def touch(self) -> None:
+        """Note that something changed that no feed tells of."""
+        self._tick()
 
     # Folders
 
@@ -229,6 +237,14 @@ class Mailbox:
         if well_known:
             self.well_known[well_known] = number
         return folder
+
+    def _insert_recoverable(self) -> None:
+        """Recoverable Items: a tree of its own, which the feed of folders does not tell of."""
+        root = self._insert_folder("Recoverable Items", None, "IPF.Note", hidden=True, well_known=RECOVERABLE_ROOT)
+        for name, shown in RECOVERABLE.items():
+            folder = self._insert_folder(shown, None, "IPF.Note", hidden=True, well_known=name)
+            folder.parent = root.number
+            root.children.append(folder.number)
 
     def _enter(self, item: MailItem, folder: MailFolder) -> None:
         item.folder = folder.number

@@ -14,7 +14,7 @@ from local.tenant.answers import Answer, GraphError, Json, bad_request, json_ans
 from local.tenant.call import Call, member
 from local.tenant.clock import format_time
 from local.tenant.delta_answers import answer_delta
-from local.tenant.extended_properties import expanded_properties
+from local.tenant.extended_properties import HIDDEN, expanded_folder_properties, expanded_properties
 from local.tenant.feed_log import Entry
 from local.tenant.mail_item import MailItem
 from local.tenant.mailbox import Mailbox, MailFolder
@@ -95,7 +95,8 @@ def _list_folders(call: Call) -> Answer:
 
 def _get_folder(call: Call) -> Answer:
     mailbox = mailbox_of(call)
-    body = folder_json(mailbox, folder_of(call, mailbox), call.selected())
+    folder = folder_of(call, mailbox)
+    body = {**folder_json(mailbox, folder, call.selected()), **expanded_folder_properties(call, folder)}
     context = f"{call.base_url}/v1.0/$metadata#admin/exchange/mailboxes('{mailbox.mailbox_id}')/folders/$entity"
     return json_answer({"@odata.context": context, **body})
 
@@ -111,7 +112,9 @@ def _create_folder(call: Call) -> Answer:
         raise bad_request("The folder name is too long.", "ErrorInvalidRequest")
     if mailbox.child_named(parent, name) is not None:
         raise GraphError(409, "ErrorFolderExists", "A folder with the specified name already exists.")
-    folder = mailbox.add_folder(name, parent, member(body, "type", str) or "IPF.Note")
+    extended = member(body, "singleValueExtendedProperties", list) or []
+    hidden = any(entry.get("id") == HIDDEN and entry.get("value") == "true" for entry in extended)
+    folder = mailbox.add_folder(name, parent, member(body, "type", str) or "IPF.Note", hidden=hidden)
     context = f"{call.base_url}/v1.0/$metadata#admin/exchange/mailboxes('{mailbox.mailbox_id}')/folders/$entity"
     return json_answer({"@odata.context": context, **folder_json(mailbox, folder)}, status=201)
 
@@ -141,6 +144,7 @@ def _delete_folder(call: Call) -> Answer:
 
 def _folders_delta(call: Call) -> Answer:
     mailbox = mailbox_of(call)
+    _check_delta(mailbox)
 
     def show(entry: Entry, selected: list[str] | None) -> Json | None:
         folder = mailbox.folders.get(entry.number)
@@ -157,8 +161,15 @@ def _folders_delta(call: Call) -> Answer:
     )
 
 
+def _check_delta(mailbox: Mailbox) -> None:
+    if mailbox.delta_error is not None:
+        status, code = mailbox.delta_error
+        raise GraphError(status, code, "The mailbox cannot track changes now.")
+
+
 def _items_delta(call: Call) -> Answer:
     mailbox = mailbox_of(call)
+    _check_delta(mailbox)
     folder = folder_of(call, mailbox)
 
     def show(entry: Entry, selected: list[str] | None) -> Json | None:

@@ -81,7 +81,7 @@ def _lister(kind: str) -> Callable[[Call], Answer]:
 
     def get(call: Call) -> Answer:
         mailbox = _mailbox(call)
-        folders = [_folder(call, mailbox)] if "folder" in call.params else list(mailbox.folders.values())
+        folders = [_folder(call, mailbox)] if "folder" in call.params else list(mailbox.subtree(mailbox.root))
         selected = call.selected()
 
         def show(item: MailItem) -> Json:

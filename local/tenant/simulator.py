@@ -25,6 +25,7 @@ from local.tenant.page_routes import add_page_routes
 from local.tenant.request_log import RequestLog
 from local.tenant.routing import Handler, RouteTable
 from local.tenant.sealed_text import Sealer
+from local.tenant.settings_routes import add_settings_routes
 from local.tenant.sign_in import SignIn
 from local.tenant.site_routes import add_site_routes
 from local.tenant.tenant import Tenant
@@ -83,6 +84,7 @@ class Simulator:
         add_directory_routes(self.routes)
         add_mailbox_routes(self.routes)
         add_outlook_routes(self.routes)
+        add_settings_routes(self.routes)
         add_drive_routes(self.routes)
         add_site_routes(self.routes)
         add_list_routes(self.routes)

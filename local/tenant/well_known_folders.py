@@ -6,6 +6,14 @@ from dataclasses import dataclass
 
 ROOT = "msgfolderroot"
 
+# Recoverable Items ("Recoverable Items folder in Exchange Online", checked 2026-11); Outlook shows none of it.
+RECOVERABLE_ROOT = "recoverableitemsroot"
+RECOVERABLE = {
+    "recoverableitemsdeletions": "Deletions",
+    "recoverableitemsversions": "Versions",
+    "recoverableitemspurges": "Purges",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class WellKnownFolder:

@@ -210,10 +210,9 @@ class SliceState:
 
     def fail_feed(self, feed: str, error: str) -> None:
         """A feed could not be read: what it held stays as it was, and the snapshot is partial. Its folder's deletion
-        (``close_feed``) settles that, or a later run that reads it."""
+        (``close_feed``) settles that, or a later run that reads it; so it counts as failed in the end alone."""
         attempts = self.failures[(feed, feed)].attempts if (feed, feed) in self.failures else 0
         self.failures[(feed, feed)] = ItemFailure(feed, Change(feed, ItemKind.MAIL_FOLDER), error, attempts + 1)
-        self.count(failed=1)
 
     def read_feed(self, feed: str) -> None:
         """The feed can be read: earlier trouble with it is history."""
@@ -250,6 +249,7 @@ class SliceState:
 
     def to_snapshot(self, now: datetime) -> Snapshot:
         """The commit record; every feed is finished and nothing is pending."""
+        unread = sum(_is_of_feed(failure) for failure in self.failures.values())
         return Snapshot(
             customer_id=self.customer_id,
             resource=self.resource,
@@ -259,7 +259,7 @@ class SliceState:
             committed_at=now,
             segments=self.all_segments,
             cursors={name: feed.cursor or "" for name, feed in self.feeds.items()},
-            counts=self.counts,
+            counts=self.counts + Counts(failed=unread),
             checkpoint=self.checkpointing or self.checkpoint,
             failures=tuple(self.failures.values()),
             skips=tuple(self.skips.values()),

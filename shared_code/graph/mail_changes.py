@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from shared_code.graph.odata import size_of, text_of, time_of
@@ -48,17 +48,22 @@ def folder_of_feed(feed: str) -> str:
     return feed[len(ITEMS_FEED) :]
 
 
-def folder_change(value: Mapping[str, Any], root_id: str, well_known: Mapping[str, str]) -> Change | None:
-    """A folder; None for the root of the mailbox, which is no item. Its children have the parent ""."""
+def folder_change(
+    value: Mapping[str, Any], root_id: str, well_known: Mapping[str, str], hidden: Collection[str] = ()
+) -> Change | None:
+    """A folder; None for the root of the mailbox, which is no item. Its children have the parent "". ``hidden``: ids of
+    those that Outlook does not show."""
     folder_id = text_of(value.get("id"))
     if not folder_id or folder_id == root_id:
         return None
     if "@removed" in value:
         return Change(folder_id, ItemKind.MAIL_FOLDER, deleted=True)
     parent_id = text_of(value.get("parentFolderId"))
-    properties = {"type": text_of(value.get("type"))}
+    properties: dict[str, Any] = {"type": text_of(value.get("type"))}
     if folder_id in well_known:
         properties["wellKnownName"] = well_known[folder_id]
+    if folder_id in hidden:
+        properties["hidden"] = True
     return Change(
         folder_id,
         ItemKind.MAIL_FOLDER,

@@ -1,10 +1,11 @@
-"""Which folder of a mailbox is which: its root, and the well-known ones, whose display names are
-localised."""
+"""Which folder of a mailbox is which: its root, the well-known ones, whose display names are localised, and the hidden
+ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
@@ -32,6 +33,10 @@ WELL_KNOWN_NAMES = (
     "tasks",
     "notes",
 )
+# MS-OXPROPS: PidTagAttributeHidden. A mailboxFolder has no property of its own for it, but takes extended ones
+# ("mailboxFolder resource type", checked 2026-11).
+HIDDEN = "Boolean 0x10F4"
+_EXPAND_HIDDEN = f"singleValueExtendedProperties($filter=id eq '{HIDDEN}')"
 _ROOT_NAME = "msgfolderroot"
 _MAX_REMEMBERED = 256
 
@@ -63,6 +68,28 @@ class MailboxFolders:
             self._known[resource.id] = known
         return known
 
+    async def hidden(self, mailbox_id: str, folder_ids: Sequence[str]) -> frozenset[str]:
+        """Which of these folders are hidden; one that does not tell counts as shown. Raises ThrottledError and what
+        concerns the whole mailbox."""
+        mailbox = self._client.graph.admin.exchange.mailboxes.by_mailbox_id(mailbox_id)
+        infos = [
+            with_query(
+                mailbox.folders.by_mailbox_folder_id(folder_id).to_get_request_information(),
+                select=["id"],
+                expand=_EXPAND_HIDDEN,
+            )
+            for folder_id in folder_ids
+        ]
+        asked = Asked("read whether folders are hidden", "MailboxFolder.Read.All")
+        answers = await self._client.batch(infos, asked) if infos else []
+        found: set[str] = set()
+        for folder_id, answer in zip(folder_ids, answers, strict=True):
+            if answer.is_success:
+                found |= {folder_id} if _is_hidden(answer.json_object()) else set()
+            elif answer.status in (401, 403, 429) or answer.status >= 500:
+                raise answer.error(asked)
+        return frozenset(found)
+
     async def _look_up(self, resource: Resource) -> KnownFolders:
         user = self._client.graph.users.by_user_id(resource.attributes.get("user_id") or resource.source_id)
         names = (_ROOT_NAME, *WELL_KNOWN_NAMES)
@@ -83,3 +110,13 @@ class MailboxFolders:
         root_id = found.get(_ROOT_NAME, "")
         well_known = {found[name]: name for name in WELL_KNOWN_NAMES if found.get(name)}
         return KnownFolders(root_id, well_known)
+
+
+def _is_hidden(folder: Mapping[str, Any]) -> bool:
+    extended = folder.get("singleValueExtendedProperties")
+    return isinstance(extended, list) and any(
+        isinstance(entry, Mapping)
+        and text_of(entry.get("id")).casefold() == HIDDEN.casefold()
+        and text_of(entry.get("value")).casefold() == "true"
+        for entry in extended
+    )

@@ -1,60 +1,76 @@
 """Mailboxes as a source: the feeds of the import/export API.
 
-``folders`` lists every folder, hidden ones included; each folder brings a feed ``items:{folder id}``. Reading
-the items themselves is in ``mailbox_fetch.py``. Sources: graph-docs mailboxfolder-delta, mailboxitem-delta,
+``folders`` lists every folder, hidden ones included; each folder brings a feed ``items:{folder id}``. ``settings`` is
+one item, read whole each time; ``recoverable`` brings the folders of Recoverable Items where that is switched on.
+Reading the items themselves is in ``mailbox_fetch.py``. Sources: graph-docs mailboxfolder-delta, mailboxitem-delta,
 mailbox-exportitems (v1.0, checked 2026-11).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, suppress
 from typing import Any
 
-from shared_code.errors import SourceError, SourceNotFoundError, ThrottledError
+from shared_code.errors import SourceError, SourceNotFoundError
 from shared_code.graph.answer import Asked
+from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
 from shared_code.graph.listings import Listings, broken_off
 from shared_code.graph.mail_changes import (
     FOLDER_SELECT,
     FOLDERS_FEED,
     ITEM_SELECT,
+    ITEMS_FEED,
     folder_change,
     folder_of_feed,
     item_change,
     items_feed,
     without_duplicates,
 )
+from shared_code.graph.mailbox_feeds import (
+    begun_again,
+    concerns_one_feed,
+    is_delta,
+    later,
+    without_room,
+)
 from shared_code.graph.mailbox_fetch import MailboxFetch
 from shared_code.graph.mailbox_folders import MailboxFolders
-from shared_code.graph.odata import next_cursor, prefer, values_of, with_query
+from shared_code.graph.mailbox_listing import PAGE_SIZE, ListingCursor, MailboxListing, cannot_track, listing_goes_on
+from shared_code.graph.mailbox_recoverable import RECOVERABLE_FEED, MailboxRecoverable
+from shared_code.graph.mailbox_settings import PERMISSION, SETTINGS_FEED, settings_change
+from shared_code.graph.mailbox_settings_source import MailboxSettingsSource
+from shared_code.graph.odata import next_cursor, prefer, text_of, values_of, with_query
 from shared_code.graph.quickxor import QuickXorDigest
 from shared_code.model.feed import FeedPage, Fetched, FetchState
-from shared_code.model.item import Change
+from shared_code.model.item import Change, ItemKind
 from shared_code.model.resource import Resource
-
-PAGE_SIZE = 200
 
 # Exchange limits a message to 150 MB ("Exchange Online limits", checked 2026-11): every item fits into
 # memory.
 _NEVER_STREAMED = 1 << 62
-# 404s that mean the whole mailbox, not a folder of it.
-_MAILBOX_GONE = frozenset({"errornonexistentmailbox", "mailboxnotenabledforrestapi", "request_resourcenotfound"})
+_SETTINGS_READ = "read"
+_SETTINGS_ASKED = Asked("read mailbox settings", PERMISSION)
 
 
 class MailboxSource:
     """Satisfies the port ``Source`` for ResourceKind.MAILBOX. ``resource.attributes`` need ``mailbox_id``
-    (import/export API) and ``user_id``."""
+    (import/export API) and ``user_id``. ``recoverable_items``: whether Recoverable Items are part of it."""
 
-    def __init__(self, client: GraphClient) -> None:
+    def __init__(self, client: GraphClient, *, recoverable_items: bool = False) -> None:
         self._client = client
         self._folders = MailboxFolders(client)
+        self._settings = MailboxSettingsSource(client)
+        self._recoverable = MailboxRecoverable(client, enabled=recoverable_items)
+        self._listing = MailboxListing(client)
         self._listings = Listings()
         self._readable: set[str] = set()
 
     def root_feeds(self) -> tuple[str, ...]:
         """Folders first: they bring the others."""
-        return (FOLDERS_FEED,)
+        more = (RECOVERABLE_FEED,) if self._recoverable.enabled else ()
+        return (FOLDERS_FEED, SETTINGS_FEED, *more)
 
     @property
     def stream_from_bytes(self) -> int:
@@ -74,36 +90,64 @@ class MailboxSource:
     async def poll(self, resource: Resource, cursors: Mapping[str, str | None]) -> Mapping[str, FeedPage]:
         """Read one page of each feed: one GET for one feed, else batches of 20.
 
-        The feed of a folder that is not there or cannot be read is finished, without changes and with its cursor as
-        it was: a deletion comes by the feed of folders, and one odd folder must not keep the others from being read.
-        Raises SourceError when the mailbox itself is out of reach.
+        What does not fit into the batch beside the folders' feeds waits for the next poll, so that nothing costs a
+        request of its own. The feed of a folder that is not there or cannot be read is finished, without changes and
+        with its cursor as it was: a deletion comes by the feed of folders, and one odd folder must not keep the others
+        from being read. Where delta does not work, folders are listed (``mailbox_listing.py``). Raises SourceError
+        when the mailbox itself is out of reach.
         """
-        infos = {feed: self._page_request(resource, feed, cursor) for feed, cursor in cursors.items()}
+        infos = {feed: self._requests(resource, feed, cursor) for feed, cursor in cursors.items()}
         pages: dict[str, FeedPage] = {}
+        for feed in without_room(infos):
+            del infos[feed]
+            pages[feed] = FeedPage((), later(cursors[feed]), finished=False)
         refused: dict[str, SourceError] = {}
-        for feed, answer in (await self._answers(resource, infos)).items():
+        untracked: dict[str, SourceError] = {}
+        for feed, answers in (await self._answers(resource, infos)).items():
             try:
-                pages[feed] = await self._page(resource, feed, cursors[feed], answer)
+                pages[feed] = await self._page(resource, feed, cursors[feed], answers)
             except SourceError as error:
-                if self._listings.is_expired(resource.id, feed, cursors[feed], error):
+                if is_delta(feed, cursors[feed]) and self._listings.is_expired(resource.id, feed, cursors[feed], error):
                     pages[feed] = FeedPage((), None, finished=False, expired=True)
-                elif feed == FOLDERS_FEED or not _concerns_one_folder(error):
+                elif is_delta(feed, cursors[feed]) and cannot_track(error):
+                    untracked[feed] = error
+                elif feed == FOLDERS_FEED or not concerns_one_feed(error):
                     raise broken_off(error) from error
-                elif isinstance(error, SourceNotFoundError):
+                elif isinstance(error, SourceNotFoundError) and feed.startswith(ITEMS_FEED):
                     pages[feed] = FeedPage((), cursors[feed], finished=True, gone=True)
                 else:
                     refused[feed] = error
+        if untracked:
+            pages |= await self._listed(resource, untracked, refused)
         for feed, refusal in refused.items():
-            if not await self._is_readable(resource):
+            if feed.startswith(ITEMS_FEED) and not await self._is_readable(resource):
                 raise refusal
-            pages[feed] = FeedPage((), cursors[feed], finished=True, gone=True, error=refusal.message)
+            cursor = begun_again(cursors[feed])
+            pages[feed] = FeedPage((), cursor, finished=True, gone=True, error=refusal.message)
         return pages
 
-    def fetch(self, resource: Resource, changes: Sequence[Change]) -> AsyncIterator[Fetched]:
+    async def fetch(self, resource: Resource, changes: Sequence[Change]) -> AsyncGenerator[Fetched, None]:
         """Read native and readable forms; see MailboxFetch."""
-        return MailboxFetch(self._client, resource).fetch(changes)
+        items = [change for change in changes if change.kind is not ItemKind.MAILBOX_SETTINGS]
+        for change in changes:
+            if change.kind is ItemKind.MAILBOX_SETTINGS:
+                yield await self._settings.fetch(resource, change)
+        if items:
+            async with aclosing(MailboxFetch(self._client, resource).fetch(items)) as fetched:
+                async for answer in fetched:
+                    yield answer
+
+    def _requests(self, resource: Resource, feed: str, cursor: str | None) -> list[Any]:
+        if feed == SETTINGS_FEED:
+            return self._settings.questions(resource)
+        if feed == RECOVERABLE_FEED:
+            return self._recoverable.questions(resource, cursor)
+        return [self._page_request(resource, feed, cursor)]
 
     def _page_request(self, resource: Resource, feed: str, cursor: str | None) -> Any:
+        listed = ListingCursor.parse(cursor)
+        if listed is not None:
+            cursor = listed.following or None
         if cursor is not None:
             info = self._client.link(cursor)
         else:
@@ -115,39 +159,95 @@ class MailboxSource:
                 info = with_query(folder.items.delta.to_get_request_information(), select=ITEM_SELECT)
         return prefer(info, f"odata.maxpagesize={PAGE_SIZE}")
 
-    async def _answers(self, resource: Resource, infos: Mapping[str, Any]) -> dict[str, dict[str, Any] | SourceError]:
-        asked = {feed: _asked(resource, feed) for feed in infos}
-        if len(infos) == 1:
-            [(feed, info)] = infos.items()
+    async def _answers(
+        self, resource: Resource, infos: Mapping[str, Sequence[Any]]
+    ) -> dict[str, Sequence[BatchAnswer] | SourceError]:
+        flat = [(feed, info) for feed, some in infos.items() for info in some]
+        found: dict[str, list[BatchAnswer]] = {feed: [] for feed in infos}
+        if len(flat) == 1:
+            [(feed, info)] = flat
             try:
-                return {feed: await self._client.get_json(info, asked[feed])}
+                found[feed].append(BatchAnswer(200, {}, await self._client.get_json(info, _asked(resource, feed))))
             except SourceError as error:
-                return {feed: error}
-        batch_asked = Asked("read feeds of a mailbox", ids={"resource_id": resource.id})
-        answers = await self._client.batch(list(infos.values()), batch_asked)
-        return {
-            feed: answer.json_object() if answer.is_success else answer.error(asked[feed])
-            for feed, answer in zip(infos, answers, strict=True)
-        }
+                return {**found, feed: error}
+        elif flat:
+            asked = Asked("read feeds of a mailbox", ids={"resource_id": resource.id})
+            answers = await self._client.batch([info for _, info in flat], asked)
+            for (feed, _), answer in zip(flat, answers, strict=True):
+                found[feed].append(answer)
+        return dict(found)
 
     async def _page(
-        self, resource: Resource, feed: str, cursor: str | None, page: dict[str, Any] | SourceError
+        self, resource: Resource, feed: str, cursor: str | None, answers: Sequence[BatchAnswer] | SourceError
     ) -> FeedPage:
-        if isinstance(page, SourceError):
-            raise page
-        values = values_of(page)
+        if isinstance(answers, SourceError):
+            raise answers
+        if feed == SETTINGS_FEED:
+            content = await self._settings.read(resource, answers)
+            return FeedPage((settings_change(content),), _SETTINGS_READ, finished=True)
+        if feed == RECOVERABLE_FEED:
+            return self._recoverable.page(resource, cursor, answers)
+        [answer] = answers
+        if not answer.is_success:
+            raise answer.error(_asked(resource, feed))
+        page = answer.json_object()
+        listed = ListingCursor.parse(cursor)
+        if listed is not None and listed.following:
+            return await self._listing_page(resource, feed, listed, page)
+        if listed is not None:
+            # Delta works again: read from its start, as what everything stored is compared with.
+            return FeedPage((), None, finished=False, expired=True)
         link, finished = next_cursor(page, cursor)
         following = self._client.checked_link(link)
         self._listings.read(resource.id, feed, cursor, finished=finished)
+        return FeedPage(await self._changes(resource, feed, values_of(page)), following, finished)
+
+    async def _changes(self, resource: Resource, feed: str, values: Sequence[dict[str, Any]]) -> tuple[Change, ...]:
         if feed == FOLDERS_FEED:
-            living = any("@removed" not in value for value in values)
+            living = [text_of(value.get("id")) for value in values if "@removed" not in value]
             known = await self._folders.of(resource) if living else self._folders.nothing
-            changes = [folder_change(value, known.root_id, known.well_known) for value in values]
+            hidden = await self._folders.hidden(mailbox_id_of(resource), [each for each in living if each])
+            changes = [folder_change(value, known.root_id, known.well_known, hidden) for value in values]
         else:
             self._readable.add(resource.id)
             folder_id = folder_of_feed(feed)
             changes = [item_change(value, folder_id) for value in values]
-        return FeedPage(without_duplicates([change for change in changes if change]), following, finished)
+        return without_duplicates([change for change in changes if change])
+
+    async def _listing_page(
+        self, resource: Resource, feed: str, listed: ListingCursor, page: Mapping[str, Any]
+    ) -> FeedPage:
+        cursor, finished = listing_goes_on(page, listed)
+        if cursor.following:
+            self._client.checked_link(cursor.following)
+        return FeedPage(await self._changes(resource, feed, values_of(page)), cursor.text(), finished)
+
+    async def _listed(
+        self,
+        resource: Resource,
+        untracked: Mapping[str, SourceError],
+        refused: dict[str, SourceError],
+    ) -> dict[str, FeedPage]:
+        """The first pages of listings of feeds whose delta fails. Where a listing fails as well, it is delta's error
+        that counts."""
+        pages: dict[str, FeedPage] = {}
+        mailbox_id = mailbox_id_of(resource)
+        if FOLDERS_FEED in untracked:
+            try:
+                folders = await self._listing.folders(resource, mailbox_id)
+            except SourceError:
+                raise untracked[FOLDERS_FEED] from None
+            changes = await self._changes(resource, FOLDERS_FEED, folders)
+            pages[FOLDERS_FEED] = FeedPage(changes, ListingCursor().text(), finished=True)
+        feeds = [feed for feed in untracked if feed != FOLDERS_FEED]
+        infos = {feed: [self._listing.items_request(mailbox_id, feed)] for feed in feeds}
+        for feed, answers in (await self._answers(resource, infos)).items():
+            if isinstance(answers, SourceError) or not answers[0].is_success:
+                refused[feed] = untracked[feed]
+            else:
+                page = answers[0].json_object()
+                pages[feed] = await self._listing_page(resource, feed, ListingCursor(), page)
+        return pages
 
     async def _is_readable(self, resource: Resource) -> bool:
         """Whether items of the mailbox can be read at all: some were already, or those of the inbox can be now. If not,
@@ -171,12 +271,7 @@ def mailbox_id_of(resource: Resource) -> str:
 def _asked(resource: Resource, feed: str) -> Asked:
     if feed == FOLDERS_FEED:
         return Asked("read changed folders", "MailboxFolder.Read.All", {"resource_id": resource.id})
+    if not feed.startswith(ITEMS_FEED):
+        return _SETTINGS_ASKED
     ids = {"resource_id": resource.id, "folder_id": folder_of_feed(feed)}
     return Asked("read changed items of a folder", "MailboxItem.Export.All", ids)
-
-
-def _concerns_one_folder(error: SourceError) -> bool:
-    """Not throttling, not the token, not the mailbox as a whole."""
-    if isinstance(error, ThrottledError) or error.context.get("status") == 401:
-        return False
-    return str(error.context.get("code", "")).lower() not in _MAILBOX_GONE

@@ -18,13 +18,15 @@ from typing import Any
 
 from shared_code.errors import BackupError
 from shared_code.graph.client import GraphClient
+from shared_code.graph.mailbox_recoverable import RECOVERABLE_PROPERTY
 from shared_code.graph.mailbox_source import mailbox_id_of
 from shared_code.graph.mailbox_target_folders import TRASH, MailboxTargetFolders
 from shared_code.graph.mailbox_target_import import LostImportError, MailboxTargetImport
 from shared_code.graph.mailbox_target_items import MailboxTargetItems, StoredItem, difference
+from shared_code.graph.mailbox_target_settings import MailboxTargetSettings
 from shared_code.graph.odata import text_of
 from shared_code.graph.target_outcomes import each, failed
-from shared_code.model.item import ItemVersion
+from shared_code.model.item import ItemKind, ItemVersion
 from shared_code.model.resource import Resource
 from shared_code.model.restore import ConflictRule
 from shared_code.model.write_back import RestoreItem, WriteState, Written
@@ -70,6 +72,7 @@ class MailboxTargetSession:
         self._folders = MailboxTargetFolders(client, mailbox_id)
         self._items = MailboxTargetItems(client, mailbox_id, user_id)
         self._imports = MailboxTargetImport(client, mailbox_id)
+        self._settings = MailboxTargetSettings(client, user_id, self._folder_at)
         self._claimed: set[str] = set()
 
     async def top_folder(self, name: str, like: ItemVersion | None) -> str:
@@ -81,21 +84,36 @@ class MailboxTargetSession:
     async def folder(self, version: ItemVersion, parent_target_id: str, original: bool) -> str:
         """As the port says; ``original`` does not count a folder in Deleted Items as living, and finds
         well-known folders by their well-known names."""
+        if RECOVERABLE_PROPERTY in version.change.properties:
+            # Nothing can be put back into Recoverable Items: its folders come back as ordinary ones at the top.
+            parent_id = parent_target_id or await self._folders.root_id()
+            return await self._folders.named(version.change.name, "", parent_id)
         found = await self._folders.original(version) if original else ""
         if found:
             return found
         parent_id = parent_target_id or await self._folders.root_id()
         kind = text_of(version.change.properties.get("type"))
-        return await self._folders.named(version.change.name, kind, parent_id)
+        hidden = version.change.properties.get("hidden") is True
+        return await self._folders.named(version.change.name, kind, parent_id, hidden=hidden)
 
     async def write(self, items: Sequence[RestoreItem]) -> AsyncIterator[Written]:
         """Write items back in groups of at most 20; see the port."""
-        for group in _groups(items):
+        for item in items:
+            if item.version.change.kind is ItemKind.MAILBOX_SETTINGS:
+                yield await self._settings.write(item)
+        for group in _groups([item for item in items if item.version.change.kind is not ItemKind.MAILBOX_SETTINGS]):
             written, error = await self._write_group(group)
             for outcome in written:
                 yield outcome
             if error is not None:
                 raise error
+
+    async def _folder_at(self, path: Sequence[ItemVersion]) -> str:
+        """The folder at the end of a snapshot's path: itself, where it lives, else one of its name."""
+        parent_id = ""
+        for version in path:
+            parent_id = await self.folder(version, parent_id, original=True)
+        return parent_id
 
     async def _write_group(self, group: Sequence[RestoreItem]) -> tuple[list[Written], BackupError | None]:
         outcomes: list[Written] = []

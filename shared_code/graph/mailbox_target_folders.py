@@ -13,6 +13,7 @@ from shared_code.errors import RestoreError, SourceError, SourceNotFoundError, T
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.mail_changes import FOLDER_SELECT
+from shared_code.graph.mailbox_folders import HIDDEN
 from shared_code.graph.odata import text_of, values_of, with_query
 from shared_code.graph.target_outcomes import is_items_own
 from shared_code.model.item import ItemVersion
@@ -52,10 +53,10 @@ class MailboxTargetFolders:
         found = await self._get(well_known) if well_known else None
         return text_of(found.get("id")) if found else ""
 
-    async def named(self, name: str, kind: str, parent_id: str) -> str:
-        """Id of the folder of that name below ``parent_id``, made when missing. ``kind`` (``IPF.Note``) must
-        be the same; when empty, any will do. Raises TargetConflictError when a folder of another kind has
-        the name, or none can be made."""
+    async def named(self, name: str, kind: str, parent_id: str, *, hidden: bool = False) -> str:
+        """Id of the folder of that name below ``parent_id``, made when missing, ``hidden`` where Exchange takes that.
+        ``kind`` (``IPF.Note``) must be the same; when empty, any will do. Raises TargetConflictError when a folder of
+        another kind has the name, or none can be made."""
         for fresh in (False, True):
             found = await self._child(name, parent_id, fresh)
             if found is not None:
@@ -65,7 +66,7 @@ class MailboxTargetFolders:
                     )
                 return text_of(found.get("id"))
             try:
-                return await self._create(name, kind or _DEFAULT_TYPE, parent_id)
+                return await self._create(name, kind or _DEFAULT_TYPE, parent_id, hidden)
             except SourceError as error:
                 if error.context.get("status") == 409 and not fresh:
                     continue  # made by somebody else since it was listed
@@ -74,15 +75,22 @@ class MailboxTargetFolders:
                 raise TargetConflictError(f"The folder cannot be made there. {error.message}") from error
         raise AssertionError("unreachable")
 
-    async def _create(self, name: str, kind: str, parent_id: str) -> str:
+    async def _create(self, name: str, kind: str, parent_id: str, hidden: bool) -> str:
+        extended = {"singleValueExtendedProperties": [{"id": HIDDEN, "value": "true"}]} if hidden else {}
         info = self._client.request(
             "POST",
             "/admin/exchange/mailboxes/{mailbox}/folders/{folder}/childFolders",
             mailbox=self._mailbox_id,
             folder=parent_id,
         )
-        body = {"displayName": name, "type": kind}
-        folder = await self._client.send_json(info, body, Asked("make a mail folder", _PERMISSION))
+        body = {"displayName": name, "type": kind, **extended}
+        try:
+            folder = await self._client.send_json(info, body, Asked("make a mail folder", _PERMISSION))
+        except SourceError as error:
+            if not hidden or error.context.get("status") != 400:
+                raise
+            # The property is not taken: a folder that shows is better than none.
+            return await self._create(name, kind, parent_id, hidden=False)
         self._children.setdefault(parent_id, []).append(folder)
         self._folders[text_of(folder.get("id"))] = folder
         return text_of(folder.get("id"))

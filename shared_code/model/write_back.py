@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from shared_code.model.item import Form, ItemVersion
 from shared_code.model.restore import ConflictRule
+
+
+async def _no_folders(folder_id: str) -> Sequence[ItemVersion]:
+    del folder_id
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +22,8 @@ class RestoreItem:
     ``tried_before``: an earlier attempt may have succeeded without telling, so look before writing. ``open``
     gives the checked bytes of a stored form and may raise VaultError on the way. ``belongs_to_other`` tells
     whether something at the target is another item's (of the snapshot, or of this restore), so that of two
-    equal items neither is lost.
+    equal items neither is lost. ``folders_to`` gives the snapshot's folders down to the one of that id, which comes
+    last, for items that name a folder; empty when the snapshot holds no such folder.
     """
 
     version: ItemVersion
@@ -27,6 +33,7 @@ class RestoreItem:
     to_original: bool
     open: Callable[[Form], AsyncIterator[bytes]]
     belongs_to_other: Callable[[str], Awaitable[bool]]
+    folders_to: Callable[[str], Awaitable[Sequence[ItemVersion]]] = _no_folders
 
     @property
     def id(self) -> str:

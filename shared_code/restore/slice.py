@@ -120,6 +120,12 @@ class RestoreSlice:
                 return True
             return target_id != item_id and await self._reader.item(target_id) is not None
 
+        async def folders_to(folder_id: str) -> Sequence[ItemVersion]:
+            folder = await self._reader.item(folder_id)
+            if folder is None or not folder.change.kind.is_folder:
+                return ()
+            return (*await self._reader.path_of(folder_id), folder)
+
         def open_form(form: Form) -> AsyncIterator[bytes]:
             representation = version.representation(form)
             if representation is None:
@@ -134,6 +140,7 @@ class RestoreSlice:
             to_original=self._request.target is TargetKind.ORIGINAL,
             open=open_form,
             belongs_to_other=belongs_to_other,
+            folders_to=folders_to,
         )
 
 

@@ -104,11 +104,29 @@ def collect_samples(simulator: SimulatorThread) -> list[Sample]:
     )
     add("user", "user", f"{people}?$select={everything}")
     add("mailbox settings", "mailboxSettings", f"{people}/mailboxSettings")
+    patch = {"timeZone": "UTC", "workingHours": {"startTime": "07:00:00.0000000"}}
+    add("changed mailbox settings", "mailboxSettings", f"{people}/mailboxSettings", method="PATCH", body=patch)
+    inbox = add("inbox", "mailFolder", f"{people}/mailFolders/inbox")
+    rule = {
+        "displayName": "Partners",
+        "sequence": 1,
+        "isEnabled": True,
+        "conditions": {"senderContains": ["partner"], "withinSizeRange": {"minimumSize": 1, "maximumSize": 9}},
+        "actions": {"moveToFolder": inbox["id"], "markImportance": "high", "stopProcessingRules": True},
+        "exceptions": {"fromAddresses": [{"emailAddress": {"name": "B", "address": "b@x.example"}}]},
+    }
+    rules = f"{people}/mailFolders/inbox/messageRules"
+    made = add("new rule", "messageRule", rules, method="POST", body=rule)
+    add("changed rule", "messageRule", f"{rules}/{made['id']}", method="PATCH", body={"isEnabled": False})
+    add("rules", "messageRule", rules, many=True)
+    add("rule", "messageRule", f"{rules}/{made['id']}")
     add("exchange settings", "exchangeSettings", f"{people}/settings/exchange")
     add("own drive", "drive", f"{people}/drive")
     add("own drives", "drive", f"{people}/drives", many=True)
     add("folders", "mailboxFolder", f"{boxes}/folders?$top=3&$count=true", many=True)
     add("folder", "mailboxFolder", f"{boxes}/folders/inbox")
+    hidden = quote("singleValueExtendedProperties($filter=id eq 'Boolean 0x10F4')")
+    add("folder, hidden or not", "mailboxFolder", f"{boxes}/folders/inbox?$expand={hidden}")
     add("child folders", "mailboxFolder", f"{boxes}/folders/msgfolderroot/childFolders", many=True)
     add("new folder", "mailboxFolder", f"{boxes}/folders", method="POST", body={"displayName": "N", "type": "IPF.Note"})
     made = add(

@@ -119,14 +119,16 @@ async def test_mailbox_and_drive_come_back_from_the_vault(tenant: SimulatedTenan
         control.delete_file(tid, user, "Docs")
         control.delete_file(tid, user, "top.txt")
         assert [_truth(tenant, "mailbox"), _truth(tenant, "drive")] != before
-        for resource in (tenant.mailbox, tenant.drive):
+        for resource, settings in ((tenant.mailbox, 1), (tenant.drive, 0)):
             restore = await service.restore(resource, Selection(everything=True))
-            assert (restore.state, restore.counts.planned, restore.counts.restored) == (RestoreState.COMPLETE, 13, 13)
+            counts = restore.counts
+            assert (restore.state, counts.planned, counts.restored) == (RestoreState.COMPLETE, 13 + settings, 13)
+            assert counts.existing == settings  # those of a mailbox, which nobody changed
             assert restore.problems == ()
         assert [_truth(tenant, "mailbox"), _truth(tenant, "drive")] == before
-        for resource in (tenant.mailbox, tenant.drive):
+        for resource, settings in ((tenant.mailbox, 1), (tenant.drive, 0)):
             again = await service.restore(resource, Selection(everything=True), replay=False)
-            assert (again.counts.existing, again.counts.restored) == (13, 0)
+            assert (again.counts.existing, again.counts.restored) == (13 + settings, 0)
         assert [_truth(tenant, "mailbox"), _truth(tenant, "drive")] == before
 
 

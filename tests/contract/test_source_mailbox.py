@@ -196,7 +196,7 @@ async def test_a_folder_that_cannot_be_read_is_told_and_keeps_no_other_from_bein
     tenant: SimulatedTenant, status: int, code: str
 ) -> None:
     odd = tenant.control.add_folder(tenant.id, tenant.user, "Odd")
-    tenant.control.add_fault(match={"path_regex": f"{odd}/items/delta"}, action={"status": status, "code": code})
+    tenant.control.add_fault(match={"path_regex": f"{odd}/items"}, action={"status": status, "code": code})
     async with tenant.client() as client:
         folders = await folders_of(MailboxSource(client), tenant.mailbox)
         feed, other = folders["Odd"].opens_feed, folders["Inbox"].opens_feed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 import pytest
@@ -59,6 +59,8 @@ def _normal(value: Any) -> Any:
             return datetime.fromisoformat(value)
         except ValueError:
             return value
+    if isinstance(value, str) and len(value) >= 8 and value[2:3] == value[5:6] == ":":
+        return time.fromisoformat(value)
     return value
 
 

@@ -80,8 +80,17 @@ class Captured:
             if item_id in self.damaged:
                 raise IntegrityError("The last chunk is damaged.", item_id=item_id)
 
+        async def folders_to(folder_id: str) -> list[ItemVersion]:
+            path: list[ItemVersion] = []
+            while (folder := self.versions.get(folder_id)) is not None:
+                path.insert(0, folder)
+                folder_id = folder.change.parent_id
+            return path
+
         opened: Callable[[Form], AsyncIterator[bytes]] = read
-        return RestoreItem(version, parent_target_id, conflict, tried_before, to_original, opened, belongs_to_other)
+        return RestoreItem(
+            version, parent_target_id, conflict, tried_before, to_original, opened, belongs_to_other, folders_to
+        )
 
 
 async def capture(source: Source, resource: Resource) -> Captured:

@@ -38,6 +38,7 @@ def test_every_problem_is_named_at_once() -> None:
         "BACKUP_WINDOW_HOURS": "25",
         "GRAPH_CREDENTIAL": "password",
         "BACKUP_LOCAL_RUN": "maybe",
+        "BACKUP_RECOVERABLE_ITEMS": "some",
     }
     with pytest.raises(ConfigError) as caught:
         load_settings(environment)
