@@ -40,10 +40,12 @@ from shared_code.graph.mailbox_source import MailboxSource
 from shared_code.graph.mailbox_target import MailboxTarget
 from shared_code.ledger.customers import CustomerLedger
 from shared_code.ledger.damage import DamageLedger
+from shared_code.ledger.protection import ProtectionLedger
 from shared_code.ledger.restores import TableRestoreJournal
 from shared_code.ledger.retention import RetentionLedger
 from shared_code.ledger.runs import RunLedger
 from shared_code.model.lease import LeaseTerms
+from shared_code.model.protection import ProtectionSettings
 from shared_code.model.resource import CONTAINER_PREFIX, Customer, ResourceKind
 from shared_code.restore.ports import Target
 from shared_code.restore.restores import Restores
@@ -72,6 +74,7 @@ class Application:
         self.customers = CustomerLedger(tables)
         self.run_ledger = RunLedger(tables)
         self.retention_ledger = RetentionLedger(tables, settings.lease_terms)
+        self.protection_ledger = ProtectionLedger(tables)
         self._damage = DamageLedger(tables)
         self._restore_journal = TableRestoreJournal(tables)
 
@@ -116,12 +119,13 @@ class Application:
     async def runs(self, customer: Customer) -> CustomerRuns:
         """The backup runs of a customer, on its terms as they are now."""
         terms = await self.retention_ledger.terms(customer.id)
+        protection = await self.protection_ledger.settings(customer.id)
         return CustomerRuns(
             customer,
             runs=self.run_ledger,
             directory=TenantDirectory(self.graph(customer)),
             container=_Container(self._store(customer), customer, terms, self.settings.local_run, self.now()),
-            copiers=lambda kind: self._copier(customer, terms, kind),
+            copiers=lambda kind: self._copier(customer, terms, protection, kind),
             now=self.now,
         )
 
@@ -138,12 +142,14 @@ class Application:
         vault = self.vault(customer, self.settings.lease_terms)  # restores write nothing to it
         return Restores(vault, targets, self._restore_journal, budget, self.now)
 
-    def _copier(self, customer: Customer, terms: LeaseTerms, kind: ResourceKind) -> ResourceCopier:
+    def _copier(
+        self, customer: Customer, terms: LeaseTerms, protection: ProtectionSettings, kind: ResourceKind
+    ) -> ResourceCopier:
         settings = self.settings
         graph = self.graph(customer)
         sources: dict[ResourceKind, Source] = {
             ResourceKind.MAILBOX: MailboxSource(graph),
-            ResourceKind.DRIVE: DriveSource(graph),
+            ResourceKind.DRIVE: DriveSource(graph, earlier_versions=protection.earlier_versions, now=self.now),
         }
         return ResourceCopier(
             customer.id,

@@ -16,6 +16,7 @@ from local.tenant.mail_edits import MAIL_OPS, EditError
 from local.tenant.oracle import drive_truth, mailbox_truth
 from local.tenant.population import generate_people
 from local.tenant.settings import TenantSettings
+from local.tenant.sharing_edits import SHARING_OPS
 from local.tenant.simulator import Simulator
 from local.tenant.tenant import PURPOSES, App, Person, Tenant
 
@@ -135,6 +136,8 @@ def _edit(tenant: Tenant, op: Json) -> Json:
     name = op.get("op", "")
     if name in MAIL_OPS:
         return MAIL_OPS[name](tenant, op)
+    if name in SHARING_OPS:
+        return SHARING_OPS[name](tenant, op)
     if name in FILE_OPS:
         return FILE_OPS[name](tenant, op)
     raise EditError(f"no edit operation {name!r}")

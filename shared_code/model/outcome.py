@@ -16,6 +16,8 @@ class SkipCause(StrEnum):
     MALWARE = "malware"
     NOTEBOOK_PACKAGE = "notebook_package"
     CORRUPT_AT_SOURCE = "corrupt_at_source"
+    CHECKED_OUT_DRAFT = "checked_out_draft"
+    """The file is stored as it was last checked in; what its author has changed since is seen by nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
