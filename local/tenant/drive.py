@@ -135,7 +135,7 @@ class Drive:
         while stack:
             top = stack.pop()
             yield top
-            if top.kind == "folder":
+            if top.kind != "file":
                 stack.extend(self.children(top.number))
 
     def quick_xor(self, item: DriveItem) -> str | None:

@@ -79,8 +79,10 @@ class BatchCopier:
         return batch
 
     async def _previous(self, batch: Sequence[PendingChange]) -> PreviousVersions:
-        keys = [(entry.feed, entry.change.item_id) for entry in batch]
-        keys += [(entry.feed, entry.change.parent_id) for entry in batch if _is_version(entry)]
+        own_keys = [(entry.feed, entry.change.item_id) for entry in batch]
+        # A version's file as it was stored before: its content then is likely to be the version's.
+        files = {(entry.feed, entry.change.parent_id) for entry in batch if _is_version(entry)} - self._state.damaged
+        keys = [*own_keys, *sorted(files)]
         previous = PreviousVersions({}, {}, {})
         if self._state.all_segments:
             if self._catalog is None:
@@ -89,7 +91,7 @@ class BatchCopier:
             previous = await self._catalog.previous(keys, sorted(hashes))
             if self._state.damaged:
                 previous = replace(previous, by_hash=self._sound(previous.by_hash))
-        written = {key: self._state.written[key] for key in keys if key in self._state.written}
+        written = {key: self._state.written[key] for key in own_keys if key in self._state.written}
         return replace(previous, by_key={**previous.by_key, **written}) if written else previous
 
     def _sound(self, by_hash: Mapping[str, ItemVersion]) -> dict[str, ItemVersion]:

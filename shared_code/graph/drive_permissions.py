@@ -85,8 +85,10 @@ def sharing_plan(
     """What is to be done so that everybody who had access to an item has it again; nobody's access is taken away."""
     plan = SharingPlan()
     there = {key for entry in present for key in _keys(entry)}
+    # What an item had of its own it gets of its own, or it would go with the folder's.
+    own = {key for entry in present if not entry.get("inherited") for key in _keys(entry)}
     for entry in stored:
-        missing = [key for key in _keys(entry) if key not in there]
+        missing = [key for key in _keys(entry) if key not in (there if entry.get("inherited") else own)]
         if not missing or _is_owners(entry, owner_ids):
             continue
         if entry.get("inherited"):
