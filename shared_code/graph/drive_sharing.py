@@ -12,7 +12,7 @@ from typing import Any
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.drive_permissions import stored_permissions, with_permissions
-from shared_code.graph.odata import text_of, values_of
+from shared_code.graph.listed_in_batch import all_values
 from shared_code.model.item import Change
 
 _GONE = 404
@@ -36,21 +36,13 @@ class DriveSharing:
         completed: dict[str, Change] = {}
         for change, answer in zip(shared, answers, strict=True):
             if answer.is_success:
-                values = await self._all_values(answer.json_object(), asked)
+                values = await all_values(self._client, answer, asked)
                 completed[change.item_id] = with_permissions(change, stored_permissions(values))
             elif answer.status == 429 or answer.status >= 500:
                 raise answer.error(asked)
             elif answer.status != _GONE:  # what has gone since will be told of by the next page
                 completed[change.item_id] = with_permissions(change, (), unread=str(answer.status))
         return [completed.get(change.item_id, change) for change in changes]
-
-    async def _all_values(self, page: dict[str, Any], asked: Asked) -> list[dict[str, Any]]:
-        values = values_of(page)
-        link = text_of(page.get("@odata.nextLink"))
-        if link:
-            async for following in self._client.get_pages(self._client.link(link), asked):
-                values += values_of(following)
-        return values
 
     def _request(self, item_id: str) -> Any:
         drive = self._client.graph.drives.by_drive_id(self._drive_id)

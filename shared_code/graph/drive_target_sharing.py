@@ -26,7 +26,7 @@ from shared_code.graph.drive_permissions import (
     sharing_plan,
     stored_permissions,
 )
-from shared_code.graph.odata import text_of, values_of
+from shared_code.graph.listed_in_batch import all_values
 from shared_code.model.item import Change
 
 PERMISSION = "Files.ReadWrite.All"
@@ -52,7 +52,7 @@ class DriveTargetSharing:
         answers = await self._client.batch([self._permissions(key) for key in shared], asked) if shared else []
         for (key, change), answer in zip(shared.items(), answers, strict=True):
             if answer.is_success:
-                values = await self._all_values(answer.json_object(), asked)
+                values = await all_values(self._client, answer, asked)
                 known = change.properties[PERMISSIONS]
                 plans[key] = sharing_plan(known, stored_permissions(values), owners(values))
             else:
@@ -71,14 +71,6 @@ class DriveTargetSharing:
                 plan.notes[REFUSED] += 1
             elif action == "createLink" and answer.status != _STOOD_BEFORE:
                 plan.notes[NEW_ADDRESS] += 1
-
-    async def _all_values(self, page: dict[str, Any], asked: Asked) -> list[dict[str, Any]]:
-        values = values_of(page)
-        link = text_of(page.get("@odata.nextLink"))
-        if link:
-            async for following in self._client.get_pages(self._client.link(link), asked):
-                values += values_of(following)
-        return values
 
     def _permissions(self, item_id: str) -> Any:
         drive = self._client.graph.drives.by_drive_id(self._drive_id)

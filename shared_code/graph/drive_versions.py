@@ -14,7 +14,8 @@ from typing import Any
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.drive_target_names import split
-from shared_code.graph.odata import size_of, text_of, time_of, values_of
+from shared_code.graph.listed_in_batch import all_values
+from shared_code.graph.odata import size_of, text_of, time_of
 from shared_code.model.item import Change, ItemKind
 
 # No id of a drive item holds this character ("driveItem resource type": letters, digits and "!").
@@ -76,7 +77,7 @@ class DriveVersions:
         versions: dict[str, list[Change]] = {}
         for file, answer in zip(files, answers, strict=True):
             if answer.is_success:
-                found = list(self._wanted(file, await self._earlier(answer.json_object(), asked)))
+                found = list(self._wanted(file, (await all_values(self._client, answer, asked))[1:]))
                 if found:
                     versions[file.item_id] = found
             elif answer.status != _GONE:
@@ -94,14 +95,6 @@ class DriveVersions:
                 yield change
             elif change is not None:
                 yield Change(change.item_id, ItemKind.FILE_VERSION, deleted=True)
-
-    async def _earlier(self, page: Mapping[str, Any], asked: Asked) -> list[dict[str, Any]]:
-        values = values_of(page)
-        link = text_of(page.get("@odata.nextLink"))
-        if link:
-            async for following in self._client.get_pages(self._client.link(link), asked):
-                values += values_of(following)
-        return values[1:]
 
     def _request(self, item_id: str) -> Any:
         drive = self._client.graph.drives.by_drive_id(self._drive_id)

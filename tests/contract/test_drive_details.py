@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from shared_code.backup.budget import SliceBudget
-from shared_code.backup.copier import ResourceCopier
-from shared_code.graph.client import GraphClient
-from shared_code.graph.drive_source import DriveSource
-from shared_code.graph.drive_target import DriveTarget
-from shared_code.model.item import Form, ItemVersion
 from shared_code.model.outcome import SkipCause
-from shared_code.model.resource import ResourceKind
-from shared_code.model.restore import ConflictRule, Restore, RestoreRequest, Selection, TargetKind
-from shared_code.model.run import ResourceOutcome
-from shared_code.restore.browsing import Browsing
-from shared_code.restore.restores import Restores
-from shared_code.restore.results import RestoreBudget
-from shared_code.vault.customer_vault import CustomerVault
-from shared_code.vault.memory_blob import MemoryBlobStore
-from tests.fakes.backup_bench import TERMS
-from tests.fakes.memory_damage import MemoryDamage
-from tests.fakes.restore_world import Crashes, MemoryJournal
+from shared_code.model.restore import ConflictRule, Selection
+from tests.fakes.drive_world import START, DriveWorld, drive_world
 from tests.fakes.simulated_tenant import SimulatedTenant, simulated_tenants
-
-START = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
-EVERYTHING = Selection(everything=True)
-CONTENT = ("drive.download", "drive.content", "drive.versionContent")
 
 
 @pytest.fixture
@@ -42,81 +20,16 @@ def tenant() -> Iterator[SimulatedTenant]:
     yield from simulated_tenants()
 
 
-@dataclass
-class World:
-    """One drive, its vault, and a clock."""
-
-    tenant: SimulatedTenant
-    client: GraphClient
-    vault: CustomerVault
-    versions: int = 0
-    now: datetime = START
-    runs: int = 0
-    restores: int = 0
-    asked: Counter[str] = field(default_factory=Counter)
-
-    def edit(self, op: str, *args: Any, **fields: Any) -> Any:
-        return getattr(self.tenant.control, op)(self.tenant.id, self.tenant.user, *args, **fields)
-
-    async def back_up(self) -> ResourceOutcome:
-        """A run; ``asked`` counts its requests by operation afterwards."""
-        self.runs += 1
-        since = self.tenant.control.log_position()
-        source = DriveSource(self.client, earlier_versions=self.versions, now=lambda: self.now)
-        while True:
-            copier = ResourceCopier(
-                "acme", self.vault, source, MemoryDamage(), TERMS, SliceBudget(), lambda: self.now, time.monotonic
-            )
-            outcome = (await copier.run_slice(self.tenant.drive, f"r{self.runs}")).outcome
-            if outcome:
-                log = self.tenant.control.log(since)
-                self.asked = Counter(entry["operation"] for entry in log)
-                return outcome
-
-    async def restore(self, seq: int, selection: Selection = EVERYTHING, into: str = "", **more: Any) -> Restore:
-        budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=1_000)
-        targets: Any = {ResourceKind.DRIVE: DriveTarget(self.client)}
-        restores = Restores(self.vault, targets, MemoryJournal(Crashes()), budget, lambda: self.now)
-        target = TargetKind.FOLDER if into else TargetKind.ORIGINAL
-        resource = self.tenant.drive.id
-        request = RestoreRequest("restore-acme-1", "acme", resource, seq, selection, target, into, **more)
-        await restores.start(request)
-        position, done = "", False
-        while not done:
-            result = await restores.restore_slice(request, position)
-            position, done = result.position, result.done
-        return await restores.close(request)
-
-    async def children(self, seq: int, parent_id: str = "") -> dict[str, ItemVersion]:
-        view = await Browsing(self.vault).folder(self.tenant.drive.id, seq, parent_id, 100)
-        return {version.change.name: version for version in view.children}
-
-    async def bytes_of(self, version: ItemVersion) -> bytes:
-        stored = version.representation(Form.NATIVE)
-        assert stored is not None
-        return b"".join([part async for part in self.vault.read(stored)])
-
-    def details(self, *paths: str) -> dict[str, Any]:
-        found = self.edit("file_details")
-        return {path: found.get(path) for path in paths} if paths else found
-
-    @property
-    def content_requests(self) -> int:
-        return sum(self.asked[name] for name in CONTENT)
-
-
 @pytest.fixture
-async def world(tenant: SimulatedTenant, tmp_path: Path) -> Any:
-    store = MemoryBlobStore(lambda: START)
-    await store.create_container()
-    async with tenant.client() as client:
-        yield World(tenant, client, CustomerVault(store, "acme", tmp_path))
+async def world(tenant: SimulatedTenant, tmp_path: Path) -> AsyncIterator[DriveWorld]:
+    async with drive_world(tenant, tmp_path) as world:
+        yield world
 
 
 # ---- who may see it
 
 
-async def test_permissions_are_asked_for_in_one_batch_and_only_where_something_is_shared(world: World) -> None:
+async def test_permissions_are_asked_for_in_one_batch_and_only_where_something_is_shared(world: DriveWorld) -> None:
     ben = world.tenant.control.add_user(world.tenant.id, "Ben")["id"]
     for number in range(30):
         world.edit("put_file", f"Docs/{number}.txt", b"%d" % number)
@@ -131,7 +44,7 @@ async def test_permissions_are_asked_for_in_one_batch_and_only_where_something_i
     assert world.asked == Counter({"drive.delta": 1})
 
 
-async def test_a_change_of_sharing_alone_makes_a_row_and_no_download(world: World) -> None:
+async def test_a_change_of_sharing_alone_makes_a_row_and_no_download(world: DriveWorld) -> None:
     ben = world.tenant.control.add_user(world.tenant.id, "Ben")["id"]
     world.edit("put_file", "a.txt", b"a")
     world.edit("put_file", "no hash.txt", b"b", without_hash=True)
@@ -150,7 +63,7 @@ async def test_a_change_of_sharing_alone_makes_a_row_and_no_download(world: Worl
     assert world.content_requests == 0
 
 
-async def test_the_sweep_finds_what_delta_does_not_tell(world: World) -> None:
+async def test_the_sweep_finds_what_delta_does_not_tell(world: DriveWorld) -> None:
     world.tenant.control.change_settings(world.tenant.id, sharing_shows_in_delta=False)
     world.edit("put_file", "a.txt", b"a")
     world.edit("put_file", "b.txt", b"b")
@@ -174,7 +87,7 @@ async def test_the_sweep_finds_what_delta_does_not_tell(world: World) -> None:
     assert world.asked["drive.delta"] == 1
 
 
-async def test_what_was_shared_is_shared_again_and_what_cannot_be_is_told(world: World) -> None:
+async def test_what_was_shared_is_shared_again_and_what_cannot_be_is_told(world: DriveWorld) -> None:
     control, tid = world.tenant.control, world.tenant.id
     ben, cleo = (control.add_user(tid, name)["id"] for name in ("Ben", "Cleo"))
     world.edit("put_file", "Team/plan.txt", b"plan")
@@ -206,7 +119,7 @@ async def test_what_was_shared_is_shared_again_and_what_cannot_be_is_told(world:
     assert not [entry for entry in control.log(0) if '"sendInvitation":true' in str(entry)]
 
 
-async def test_links_that_the_tenant_forbids_and_people_who_left_are_told(world: World) -> None:
+async def test_links_that_the_tenant_forbids_and_people_who_left_are_told(world: DriveWorld) -> None:
     control, tid = world.tenant.control, world.tenant.id
     ben = control.add_user(tid, "Ben")["id"]
     world.edit("put_file", "a.txt", b"a")
@@ -221,7 +134,7 @@ async def test_links_that_the_tenant_forbids_and_people_who_left_are_told(world:
     assert "2 permission(s) were refused by the service" in restore.problems[0].error
 
 
-async def test_a_copy_for_looking_at_is_shared_with_nobody(world: World) -> None:
+async def test_a_copy_for_looking_at_is_shared_with_nobody(world: DriveWorld) -> None:
     ben = world.tenant.control.add_user(world.tenant.id, "Ben")["id"]
     world.edit("put_file", "Team/a.txt", b"a")
     world.edit("share", "Team", people=[ben])
@@ -232,7 +145,7 @@ async def test_a_copy_for_looking_at_is_shared_with_nobody(world: World) -> None
     assert ["not shared anew" in problem.error for problem in restore.problems] == [True, True]
 
 
-async def test_nobodys_access_is_taken_away_and_an_untouched_folder_is_left_alone(world: World) -> None:
+async def test_nobodys_access_is_taken_away_and_an_untouched_folder_is_left_alone(world: DriveWorld) -> None:
     ben, cleo = (world.tenant.control.add_user(world.tenant.id, name)["id"] for name in ("Ben", "Cleo"))
     world.edit("put_file", "Team/a.txt", b"a")
     world.edit("share", "Team", people=[ben])
@@ -248,7 +161,7 @@ async def test_nobodys_access_is_taken_away_and_an_untouched_folder_is_left_alon
     assert {tuple(grant["people"]) for grant in details["/Team/a.txt"]["grants"]} == {(ben,), (cleo,)}
 
 
-async def test_permissions_that_cannot_be_read_are_told_and_read_by_the_next_sweep(world: World) -> None:
+async def test_permissions_that_cannot_be_read_are_told_and_read_by_the_next_sweep(world: DriveWorld) -> None:
     ben = world.tenant.control.add_user(world.tenant.id, "Ben")["id"]
     world.edit("put_file", "a.txt", b"a")
     world.edit("share", "a.txt", people=[ben])
@@ -267,7 +180,7 @@ async def test_permissions_that_cannot_be_read_are_told_and_read_by_the_next_swe
 # ---- what it was
 
 
-async def test_as_many_earlier_versions_as_wanted_are_stored_once_each(world: World) -> None:
+async def test_as_many_earlier_versions_as_wanted_are_stored_once_each(world: DriveWorld) -> None:
     world.versions = 2
     for number in range(4):
         world.edit("put_file", "Docs/a.txt", b"content %d" % number)
@@ -292,7 +205,7 @@ async def test_as_many_earlier_versions_as_wanted_are_stored_once_each(world: Wo
     assert len(await world.children(1, file.change.item_id)) == 2
 
 
-async def test_a_version_comes_back_as_a_copy_and_a_file_as_it_is(world: World) -> None:
+async def test_a_version_comes_back_as_a_copy_and_a_file_as_it_is(world: DriveWorld) -> None:
     world.versions = 5
     for number in range(3):
         world.edit("put_file", "Docs/a.txt", b"content %d" % number, modified="2020-01-01T00:00:00Z")
@@ -311,7 +224,7 @@ async def test_a_version_comes_back_as_a_copy_and_a_file_as_it_is(world: World) 
     assert paths == {"/Back/Docs/a (version 1.0).txt"}
 
 
-async def test_versions_go_with_their_file_and_with_the_folder_above(world: World) -> None:
+async def test_versions_go_with_their_file_and_with_the_folder_above(world: DriveWorld) -> None:
     world.versions = 5
     for name in ("Docs/a.txt", "Docs/Deep/b.txt", "c.txt"):
         for number in range(2):
@@ -332,7 +245,7 @@ async def test_versions_go_with_their_file_and_with_the_folder_above(world: Worl
         await catalog.aclose()
 
 
-async def test_another_number_of_versions_holds_from_the_next_run_on(world: World) -> None:
+async def test_another_number_of_versions_holds_from_the_next_run_on(world: DriveWorld) -> None:
     for number in range(4):
         world.edit("put_file", "a.txt", b"content %d" % number)
     await world.back_up()
@@ -346,7 +259,7 @@ async def test_another_number_of_versions_holds_from_the_next_run_on(world: Worl
     assert world.asked == Counter({"drive.delta": 1})
 
 
-async def test_a_large_earlier_version_is_streamed_and_shares_what_is_stored(world: World) -> None:
+async def test_a_large_earlier_version_is_streamed_and_shares_what_is_stored(world: DriveWorld) -> None:
     world.versions = 1
     world.edit("put_generated_file", "large.bin", 6 << 20, seed="one", with_hash=True)
     first = await world.back_up()
@@ -360,7 +273,7 @@ async def test_a_large_earlier_version_is_streamed_and_shares_what_is_stored(wor
 
 
 @pytest.mark.parametrize("action", [{"cut_after_bytes": 3_000_000}, {"truncate": 1_000_000}, {"status": 401}])
-async def test_a_version_is_read_on_after_a_break(world: World, action: dict[str, int]) -> None:
+async def test_a_version_is_read_on_after_a_break(world: DriveWorld, action: dict[str, int]) -> None:
     world.versions = 1
     for seed in ("one", "two"):
         world.edit("put_generated_file", "large.bin", 6 << 20, seed=seed, with_hash=True)
@@ -369,7 +282,7 @@ async def test_a_version_is_read_on_after_a_break(world: World, action: dict[str
     assert (outcome.counts.stored, outcome.counts.failed, world.asked["drive.versionContent"]) == (2, 0, 2)
 
 
-async def test_an_expired_cursor_keeps_the_versions(world: World) -> None:
+async def test_an_expired_cursor_keeps_the_versions(world: DriveWorld) -> None:
     world.versions = 2
     for number in range(3):
         world.edit("put_file", "a.txt", b"content %d" % number)
@@ -384,7 +297,7 @@ async def test_an_expired_cursor_keeps_the_versions(world: World) -> None:
 # ---- what is withheld
 
 
-async def test_a_checked_out_file_is_stored_as_checked_in_and_its_draft_is_named(world: World) -> None:
+async def test_a_checked_out_file_is_stored_as_checked_in_and_its_draft_is_named(world: DriveWorld) -> None:
     world.edit("put_file", "a.txt", b"published")
     world.edit("put_file", "b.txt", b"b")
     world.edit("check_out", "a.txt", draft=b"draft")
