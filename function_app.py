@@ -2,8 +2,8 @@
 
 import azure.durable_functions as df
 
-from functions import backup, restore, retention, service
+from functions import backup, protection, restore, retention, service
 
 app = df.DFApp()
-for blueprint in (backup.bp, restore.bp, retention.bp, service.bp):
+for blueprint in (backup.bp, protection.bp, restore.bp, retention.bp, service.bp):
     app.register_functions(blueprint)

@@ -50,10 +50,12 @@ from shared_code.graph.tenant_listing import TenantListing
 from shared_code.ledger.customers import CustomerLedger
 from shared_code.ledger.damage import DamageLedger
 from shared_code.ledger.pauses import PauseLedger
+from shared_code.ledger.protection import ProtectionLedger
 from shared_code.ledger.restores import TableRestoreJournal
 from shared_code.ledger.retention import RetentionLedger
 from shared_code.ledger.runs import RunLedger
 from shared_code.model.lease import LeaseTerms
+from shared_code.model.protection import ProtectionSettings
 from shared_code.model.resource import CONTAINER_PREFIX, Customer, ResourceKind
 from shared_code.model.retention import PurgeReport
 from shared_code.model.tenant_size import TenantSize
@@ -86,6 +88,7 @@ class Application:
         self.customers = CustomerLedger(tables)
         self.run_ledger = RunLedger(tables)
         self.retention_ledger = RetentionLedger(tables, settings.lease_terms)
+        self.protection_ledger = ProtectionLedger(tables)
         self._damage = DamageLedger(tables)
         self._pauses = PauseLedger(tables, now)
         self._restore_journal = TableRestoreJournal(tables)
@@ -156,12 +159,13 @@ class Application:
         """The backup runs of a customer, on its terms as they are now."""
         terms = await self.retention_ledger.terms(customer.id)
         graph = self.graph(customer)
+        protection = await self.protection_ledger.settings(customer.id)
         return CustomerRuns(
             customer,
             runs=self.run_ledger,
             directory=TenantListing(TenantDirectory(graph), SiteDirectory(graph)),
             container=_Container(self._store(customer), customer, terms, self.settings.local_run, self.now()),
-            copiers=lambda kind: self._copier(customer, terms, kind),
+            copiers=lambda kind: self._copier(customer, terms, protection, kind),
             now=self.now,
         )
 
@@ -186,13 +190,15 @@ class Application:
         vault = self.vault(customer, self.settings.lease_terms)  # restores write nothing to it
         return Restores(vault, targets, self._restore_journal, budget, self.now)
 
-    def _copier(self, customer: Customer, terms: LeaseTerms, kind: ResourceKind) -> ResourceCopier:
+    def _copier(
+        self, customer: Customer, terms: LeaseTerms, protection: ProtectionSettings, kind: ResourceKind
+    ) -> ResourceCopier:
         settings = self.settings
         graph = self.graph(customer)
         sources: dict[ResourceKind, Source] = {
             ResourceKind.MAILBOX: MailboxSource(graph, recoverable_items=settings.recoverable_items),
-            ResourceKind.DRIVE: DriveSource(graph),
             ResourceKind.SITE: SiteSource(graph),
+            ResourceKind.DRIVE: DriveSource(graph, earlier_versions=protection.earlier_versions, now=self.now),
         }
         return ResourceCopier(
             customer.id,

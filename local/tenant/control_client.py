@@ -10,12 +10,13 @@ from local.tenant.control_connection import ControlError, Json
 from local.tenant.control_files import FileControl
 from local.tenant.control_mail import MailControl
 from local.tenant.control_mailbox import MailboxControl
+from local.tenant.control_sharing import SharingControl
 from local.tenant.control_sites import SiteControl
 
 __all__ = ["ControlError", "TenantControl"]
 
 
-class TenantControl(MailControl, MailboxControl, FileControl, SiteControl):
+class TenantControl(MailControl, MailboxControl, FileControl, SharingControl, SiteControl):
     """One method for each control call.
 
     `tenant` is a tenant id, `user` an id or user principal name, a mail `folder` an id, a well-known name or a path

@@ -17,6 +17,7 @@ from local.tenant.mailbox_state_edits import MAILBOX_STATE_OPS
 from local.tenant.oracle import drive_truth, mailbox_truth
 from local.tenant.population import generate_people
 from local.tenant.settings import TenantSettings
+from local.tenant.sharing_edits import SHARING_OPS
 from local.tenant.simulator import Simulator
 from local.tenant.site_edits import SITE_OPS
 from local.tenant.site_oracle import answer_site_oracle
@@ -143,6 +144,8 @@ def _edit(tenant: Tenant, op: Json) -> Json:
         return MAIL_OPS[name](tenant, op)
     if name in MAILBOX_STATE_OPS:
         return MAILBOX_STATE_OPS[name](tenant, op)
+    if name in SHARING_OPS:
+        return SHARING_OPS[name](tenant, op)
     if name in FILE_OPS:
         return FILE_OPS[name](tenant, op)
     if name in SITE_OPS:

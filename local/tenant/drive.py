@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 from local.tenant.content import Content, quick_xor_of
-from local.tenant.drive_item import HASHED_UP_TO_BYTES, DriveItem, Kind
+from local.tenant.drive_grants import Grant
+from local.tenant.drive_item import HASHED_UP_TO_BYTES, DriveItem, EarlierVersion, Kind
 from local.tenant.drive_names import numbered
 from local.tenant.feed_log import FeedLog, Run
 from local.tenant.generated_files import GeneratedFiles
@@ -39,6 +42,8 @@ class Drive:
         self._names: dict[int, dict[str, int]] = {}
         self._hashes: dict[int, str] = {}
         self._next_number = 1
+        self._next_grant = 1
+        self.sharing_items: set[int] = set()
         self.root_number = self._insert("root", None, "folder", None, stamp).number
 
     # Ids
@@ -133,7 +138,7 @@ class Drive:
         while stack:
             top = stack.pop()
             yield top
-            if top.kind == "folder":
+            if top.kind != "file":
                 stack.extend(self.children(top.number))
 
     def quick_xor(self, item: DriveItem) -> str | None:
@@ -179,12 +184,41 @@ class Drive:
         self.feed.record(item.number, item.seq)
 
     def set_content(self, item: DriveItem, content: Content, stamp: str) -> None:
-        """Give a file new bytes."""
+        """Give a file new bytes; the present ones become an earlier version."""
+        if item.content is not None:
+            item.earlier.append(EarlierVersion(item.version_number, item.content, item.changed_at))
+            item.version_number += 1
         item.content = content
         item.known_hash = None
         item.ctag_version += 1
         item.modified = stamp
         self.touched(item, stamp)
+
+    def share(self, item: DriveItem, *, in_delta: bool, **terms: Any) -> Grant:
+        """Open an item to somebody; an equal permission that is there is the answer. Tags stay as they are."""
+        grant = Grant(self._next_grant, **terms)
+        for index, present in enumerate(item.grants):
+            if present.same_way(grant):
+                if not present.link_type and present.role != grant.role:
+                    item.grants[index] = replace(present, role=grant.role)
+                    self._shared(item, in_delta=in_delta)
+                return item.grants[index]
+        self._next_grant += 1
+        item.grants.append(grant)
+        self._shared(item, in_delta=in_delta)
+        return grant
+
+    def unshare(self, item: DriveItem, grant: Grant, *, in_delta: bool) -> None:
+        """Take one permission away."""
+        item.grants.remove(grant)
+        self._shared(item, in_delta=in_delta)
+
+    def _shared(self, item: DriveItem, *, in_delta: bool) -> None:
+        self._items[item.number] = item
+        (self.sharing_items.add if item.grants else self.sharing_items.discard)(item.number)
+        if in_delta:
+            item.seq = self._tick()
+            self.feed.record(item.number, item.seq)
 
     def relocate(
         self, item: DriveItem, stamp: str, *, name: str | None = None, parent: DriveItem | None = None

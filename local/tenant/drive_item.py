@@ -6,9 +6,19 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from local.tenant.content import Content
+from local.tenant.drive_grants import Grant
 
 Kind = Literal["folder", "file", "package"]
 HASHED_UP_TO_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierVersion:
+    """What a file was before its content changed. `modified` is the service's time."""
+
+    number: int
+    content: Content
+    modified: str
 
 
 @dataclass(slots=True)
@@ -33,6 +43,11 @@ class DriveItem:
     hash_wanted: bool = False
     without_hash: bool = False
     known_hash: str | None = field(default=None, repr=False)
+    earlier: list[EarlierVersion] = field(default_factory=list, repr=False)
+    version_number: int = 1
+    grants: list[Grant] = field(default_factory=list, repr=False)
+    checked_out_by: str = ""
+    draft: Content | None = field(default=None, repr=False)
 
     @property
     def size_bytes(self) -> int:

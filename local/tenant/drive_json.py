@@ -8,6 +8,7 @@ from urllib.parse import quote
 from local.tenant.answers import Json
 from local.tenant.call import Call
 from local.tenant.drive import Drive
+from local.tenant.drive_grants import shared_scope
 from local.tenant.drive_item import DriveItem
 from local.tenant.tenant import Person
 
@@ -76,12 +77,23 @@ def item_json(
         body["file"] = _file_facet(drive, item)
     if item.malware is not None:
         body["malware"] = {"description": item.malware}
-    if item.shared_scope is not None:
-        body["shared"] = {"scope": item.shared_scope}
+    scope = shared_scope(drive, item, hierarchical="hierarchicalsharing" in call.headers.get("Prefer", ""))
+    if scope is not None:
+        body["shared"] = {"scope": scope}
+    if selected is not None and "publication" in selected and item.kind == "file":
+        body["publication"] = _publication(item)
     if selected is None:
         return body
     wanted = {"id", DOWNLOAD_URL, *selected}
     return {name: value for name, value in body.items() if name in wanted}
+
+
+def _publication(item: DriveItem) -> Json:
+    """Whether a file is checked out, and by whom; shown on $select only."""
+    if not item.checked_out_by:
+        return {"level": "published", "versionId": f"{item.version_number}.0"}
+    person = {"user": {"id": item.checked_out_by}}
+    return {"level": "checkout", "versionId": f"{item.version_number}.0", "checkedOutBy": person}
 
 
 def deleted_json(drive: Drive, number: int) -> Json:

@@ -17,6 +17,8 @@ from local.tenant.drive_delta import answer_drive_delta
 from local.tenant.drive_item import DriveItem
 from local.tenant.drive_json import download_url, drive_json, item_json
 from local.tenant.drive_names import check_name
+from local.tenant.drive_sharing_routes import add_sharing_routes
+from local.tenant.drive_version_routes import add_version_routes
 from local.tenant.file_times import apply_times
 from local.tenant.paging import paged
 from local.tenant.routing import Route, RouteTable
@@ -47,6 +49,8 @@ def add_drive_routes(table: RouteTable) -> None:
         add("GET", item + "/content", "content", read, _content)
         add("PUT", item + "/content", "put", write, _put)
         add("POST", item + "/createUploadSession", "createUploadSession", write, _create_upload_session)
+        add_sharing_routes(add, item, item_at)
+        add_version_routes(add, item, item_at)
 
 
 def drive_of(call: Call) -> Drive:
@@ -71,6 +75,17 @@ def item_of(call: Call, drive: Drive) -> DriveItem:
     if item is None:
         raise drive_item_not_found()
     return item
+
+
+def item_at(call: Call) -> tuple[Drive, DriveItem]:
+    """Return the drive and the item that the path names. Raises 404."""
+    drive = drive_of(call)
+    return drive, item_of(call, drive)
+
+
+def _check_unlocked(item: DriveItem) -> None:
+    if item.checked_out_by:
+        raise GraphError(423, "resourceLocked", "The resource is locked: the file is checked out.")
 
 
 def _place(call: Call, drive: Drive) -> tuple[DriveItem, str]:
@@ -153,6 +168,7 @@ def _put(call: Call) -> Answer:
         item = item_of(call, drive)
         if item.content is None:
             raise bad_request("The item is not a file.", "invalidRequest")
+        _check_unlocked(item)
         drive.set_content(item, MemoryContent(call.body), stamp)
         return _item_answer(call, drive, item)
     parent, name = _place(call, drive)
@@ -164,6 +180,7 @@ def _put(call: Call) -> Answer:
         elif behaviour == "fail" or existing.content is None:
             raise name_taken()
         else:
+            _check_unlocked(existing)
             drive.set_content(existing, MemoryContent(call.body), stamp)
             return _item_answer(call, drive, existing)
     item = drive.add(parent, name, "file", MemoryContent(call.body), stamp)
@@ -197,8 +214,8 @@ def _create_folder(call: Call) -> Answer:
 
 
 def _update(call: Call) -> Answer:
-    drive = drive_of(call)
-    item = item_of(call, drive)
+    drive, item = item_at(call)
+    _check_unlocked(item)
     body = call.json_body()
     wanted = call.headers.get("If-Match")
     if wanted and wanted not in ("*", f'"{{{drive.guid(item.number)}}},{item.etag_version}"'):
@@ -241,6 +258,7 @@ def _create_upload_session(call: Call) -> Answer:
         item = item_of(call, drive)
         if item.content is None or item.parent is None:
             raise bad_request("An upload session needs a file.", "invalidRequest")
+        _check_unlocked(item)
         parent = drive.item(item.parent)
         if parent is None:
             raise drive_item_not_found()

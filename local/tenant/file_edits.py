@@ -27,7 +27,8 @@ def _names(path: str | list[str]) -> list[str]:
     return [name for name in path.split("/") if name] if isinstance(path, str) else list(path)
 
 
-def _find(drive: Drive, op: Json) -> DriveItem:
+def find_item(drive: Drive, op: Json) -> DriveItem:
+    """Return the item that an operation names, by `item` or `path`."""
     number = drive.item_number(str(op["item"])) if "item" in op else None
     found = drive.item(number) if "item" in op else drive.by_path(_names(op["path"]))
     if found is None:
@@ -86,7 +87,7 @@ def _mkdir(tenant: Tenant, op: Json) -> Json:
 
 def _move_file(tenant: Tenant, op: Json) -> Json:
     drive = drive_for(tenant, op)
-    item = _find(drive, op)
+    item = find_item(drive, op)
     parent = _folder(drive, _names(op["parent"]), tenant.clock.stamp()) if "parent" in op else None
     try:
         drive.relocate(item, tenant.clock.stamp(), name=op.get("name"), parent=parent)
@@ -97,14 +98,14 @@ def _move_file(tenant: Tenant, op: Json) -> Json:
 
 def _delete_file(tenant: Tenant, op: Json) -> Json:
     drive = drive_for(tenant, op)
-    drive.delete(_find(drive, op), report_descendants=tenant.settings.report_deleted_descendants)
+    drive.delete(find_item(drive, op), report_descendants=tenant.settings.report_deleted_descendants)
     return {}
 
 
 def _change(attribute: str, value_of: Callable[[Json], Any]) -> Callable[[Tenant, Json], Json]:
     def change(tenant: Tenant, op: Json) -> Json:
         drive = drive_for(tenant, op)
-        item = _find(drive, op)
+        item = find_item(drive, op)
         setattr(item, attribute, value_of(op))
         drive.touched(item, tenant.clock.stamp())
         return _result(drive, item)
@@ -114,7 +115,7 @@ def _change(attribute: str, value_of: Callable[[Json], Any]) -> Callable[[Tenant
 
 def _mark_package(tenant: Tenant, op: Json) -> Json:
     drive = drive_for(tenant, op)
-    item = _find(drive, op)
+    item = find_item(drive, op)
     item.kind, item.content = "package", None
     item.package_type = str(op.get("package_type", "oneNote"))
     drive.touched(item, tenant.clock.stamp())
@@ -123,7 +124,7 @@ def _mark_package(tenant: Tenant, op: Json) -> Json:
 
 def _set_times(tenant: Tenant, op: Json) -> Json:
     drive = drive_for(tenant, op)
-    item = _find(drive, op)
+    item = find_item(drive, op)
     item.created = str(op.get("created") or item.created)
     item.modified = str(op.get("modified") or item.modified)
     drive.touched(item, tenant.clock.stamp())
@@ -132,7 +133,7 @@ def _set_times(tenant: Tenant, op: Json) -> Json:
 
 def _list_files(tenant: Tenant, op: Json) -> Json:
     drive = drive_for(tenant, op)
-    start = _find(drive, op) if "path" in op or "item" in op else drive.root
+    start = find_item(drive, op) if "path" in op or "item" in op else drive.root
     return {
         "files": [
             {

@@ -40,7 +40,7 @@ def prepare(call: Call) -> Prepared:
     return "mailbox.import", lambda each: _import(each, *sealed[1:])
 
 
-def _download(call: Call, drive_id: str, number: int, expires_s: int) -> Answer:
+def _download(call: Call, drive_id: str, number: int, expires_s: int, version: int = 0) -> Answer:
     if call.method not in ("GET", "HEAD"):
         raise GraphError(405, "invalidRequest", "Only GET is allowed here.")
     if call.home.clock.epoch_s() > expires_s:
@@ -51,7 +51,13 @@ def _download(call: Call, drive_id: str, number: int, expires_s: int) -> Answer:
         raise GraphError(404, "itemNotFound", "The resource could not be found.")
     if item.malware is not None:
         raise GraphError(403, "accessDenied", "The file is infected with malware.", inner_code="malwareDetected")
-    size = item.size_bytes
+    content = item.content
+    if version:
+        earlier = next((each for each in item.earlier if each.number == version), None)
+        if earlier is None:
+            raise GraphError(404, "itemNotFound", "The version could not be found.")
+        content = earlier.content
+    size = content.size_bytes
     headers = {
         "ETag": f'"{{{drive.guid(number)}}},{item.ctag_version}"',
         "Accept-Ranges": "bytes",
@@ -59,10 +65,10 @@ def _download(call: Call, drive_id: str, number: int, expires_s: int) -> Answer:
     }
     wanted = call.headers.get("Range")
     if not wanted:
-        return Answer(200, Piece(item.content, 0, size), "application/octet-stream", headers)
+        return Answer(200, Piece(content, 0, size), "application/octet-stream", headers)
     start, end = _range(wanted, size)
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    return Answer(206, Piece(item.content, start, end), "application/octet-stream", headers)
+    return Answer(206, Piece(content, start, end), "application/octet-stream", headers)
 
 
 def _range(header: str, size: int) -> tuple[int, int]:

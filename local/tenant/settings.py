@@ -25,6 +25,9 @@ class TenantSettings:
     drive_delta_duplicates: bool = False
     drive_delta_children_first: bool = False
     report_deleted_descendants: bool = True
+    sharing_shows_in_delta: bool = True
+    anonymous_links: bool = True
+    group_ids: tuple[str, ...] = ()
     batch_shuffle: bool = True
     resync_code: str = "resyncChangesApplyDifferences"
     outlook_expired_status: int = 410

@@ -12,7 +12,7 @@ from shared_code.backup.large_file import LargeFileCopier
 from shared_code.backup.ports import CatalogLookup, SliceWriter, Source, Vault
 from shared_code.backup.state import SliceState
 from shared_code.model.feed import Fetched, FetchState
-from shared_code.model.item import ItemVersion
+from shared_code.model.item import ItemKind, ItemVersion
 from shared_code.model.outcome import ItemSkip, SkipCause
 from shared_code.model.snapshot import FeedState, PartialFile, PendingChange
 from shared_code.model.versions import PreviousVersions
@@ -79,7 +79,10 @@ class BatchCopier:
         return batch
 
     async def _previous(self, batch: Sequence[PendingChange]) -> PreviousVersions:
-        keys = [(entry.feed, entry.change.item_id) for entry in batch]
+        own_keys = [(entry.feed, entry.change.item_id) for entry in batch]
+        # A version's file as it was stored before: its content then is likely to be the version's.
+        files = {(entry.feed, entry.change.parent_id) for entry in batch if _is_version(entry)} - self._state.damaged
+        keys = [*own_keys, *sorted(files)]
         previous = PreviousVersions({}, {}, {})
         if self._state.all_segments:
             if self._catalog is None:
@@ -88,7 +91,7 @@ class BatchCopier:
             previous = await self._catalog.previous(keys, sorted(hashes))
             if self._state.damaged:
                 previous = replace(previous, by_hash=self._sound(previous.by_hash))
-        written = {key: self._state.written[key] for key in keys if key in self._state.written}
+        written = {key: self._state.written[key] for key in own_keys if key in self._state.written}
         return replace(previous, by_key={**previous.by_key, **written}) if written else previous
 
     def _sound(self, by_hash: Mapping[str, ItemVersion]) -> dict[str, ItemVersion]:
@@ -132,7 +135,7 @@ class BatchCopier:
             case Action.RECORD:
                 await self._record(entry, previous)
         if decision.action is not Action.SKIP:
-            state.settle(entry.feed, change.item_id)
+            state.settle_stored(entry.feed, change)
         if not change.deleted and change.opens_feed and change.opens_feed not in state.feeds:
             state.feeds[change.opens_feed] = FeedState(None)
         self._meter.add(items=1)
@@ -155,7 +158,7 @@ class BatchCopier:
                 self._meter.add(read_bytes=read_bytes)
                 await self._writer.add(entry.feed, fetched.change, fetched.forms, _known(entry, fetched, previous))
                 state.note(entry.feed, fetched.change)
-                state.settle(entry.feed, entry.change.item_id)
+                state.settle_stored(entry.feed, fetched.change)
                 state.mend(entry)
                 state.count(stored=1, read_bytes=read_bytes)
             case FetchState.GONE:
@@ -219,8 +222,9 @@ async def bury(state: SliceState, writer: SliceWriter, version: ItemVersion) -> 
     state.note(version.feed, tombstone)
     state.settle(version.feed, version.change.item_id)
     state.count(deleted=1)
-    if version.change.kind.is_folder:
+    if version.change.kind.is_folder or version.change.properties.get("versions"):
         state.folder_gone = True
+    if version.change.kind.is_folder:
         state.close_feed(version.change.opens_feed)
 
 
@@ -239,5 +243,11 @@ def _known_versions(entry: PendingChange, previous: PreviousVersions) -> list[It
     """Stored versions whose chunks are likely to come again: this item's, in this or another folder."""
     if entry.force:  # what is stored is damaged: nothing of it is referred to again
         return []
-    candidates = (_living(entry, previous), previous.by_item.get(entry.change.item_id))
+    candidates = [_living(entry, previous), previous.by_item.get(entry.change.item_id)]
+    if _is_version(entry):  # what was the current one yesterday
+        candidates.append(previous.by_key.get((entry.feed, entry.change.parent_id)))
     return [version for version in candidates if version]
+
+
+def _is_version(entry: PendingChange) -> bool:
+    return entry.change.kind is ItemKind.FILE_VERSION and not entry.change.deleted

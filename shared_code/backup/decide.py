@@ -69,9 +69,16 @@ def _same(stored: Change, change: Change) -> bool:
     return bool(change.etag) or replace(change, time=stored.time) == stored
 
 
+def _same_tag(living: ItemVersion, change: Change) -> bool:
+    """Without a hash the content tag decides, which the source changes with the bytes alone."""
+    tag, stored = change.properties.get("cTag"), living.change
+    is_same = tag == stored.properties.get("cTag") and change.size_bytes == stored.size_bytes
+    return bool(tag) and is_same and not stored.content_hash and bool(living.representations)
+
+
 def _same_content(change: Change, living: ItemVersion | None, previous: PreviousVersions) -> ItemVersion | None:
     if not change.content_hash:
-        return None
+        return living if living and _same_tag(living, change) else None
     if living and living.change.content_hash == change.content_hash:
         # The same hash under a new content tag: quickXorHash is no cryptographic hash, and two changes can cancel
         # each other out in it. What the source calls new content is read.

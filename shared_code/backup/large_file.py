@@ -72,7 +72,7 @@ class LargeFileCopier:
             raise SourceContentError("the bytes that arrived are not those that the source announced")
         await file.finish(fresh)
         self._state.note(entry.feed, fresh)
-        self._state.settle(entry.feed, entry.change.item_id)
+        self._state.settle_stored(entry.feed, fresh)
         self._state.mend(entry)
         self._state.count(stored=1)
         self._meter.add(items=1)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from shared_code.model.item import Change, ItemKind, ItemVersion
 from shared_code.model.lease import CheckpointMark, LeaseTerms
-from shared_code.model.outcome import Counts, ItemFailure, ItemSkip
+from shared_code.model.outcome import Counts, ItemFailure, ItemSkip, SkipCause
 from shared_code.model.resource import Resource
 from shared_code.model.snapshot import (
     FeedState,
@@ -201,6 +201,13 @@ class SliceState:
         """Something final is known of an item: an earlier failure or skip is history."""
         self.failures.pop((feed, item_id), None)
         self.skips.pop((feed, item_id), None)
+
+    def settle_stored(self, feed: str, change: Change) -> None:
+        """An item is stored as well as it can be had; what the source withholds of it is named all the same."""
+        self.settle(feed, change.item_id)
+        withheld = change.properties.get("withheld")
+        if withheld and not change.deleted:
+            self.skips[(feed, change.item_id)] = ItemSkip(feed, change.item_id, change.name, SkipCause(withheld))
 
     def fail(self, entry: PendingChange, error: str) -> None:
         """Put an item on the retry list; it was tried in one more run."""

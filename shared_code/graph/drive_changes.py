@@ -26,6 +26,7 @@ ITEM_SELECT = (
     "deleted",
     "malware",
     "shared",
+    "publication",
     "parentReference",
     "fileSystemInfo",
     "createdDateTime",
@@ -76,6 +77,11 @@ def _skip_cause(value: Mapping[str, Any]) -> str:
     return SkipCause.NOTEBOOK_PACKAGE if value.get("package") is not None else ""
 
 
+def _is_checked_out(value: Mapping[str, Any]) -> bool:
+    """What is read of such a file is what was last checked in; the draft is for its author alone."""
+    return text_of(_object(value.get("publication")).get("level")) == "checkout"
+
+
 def _content_hash(value: Mapping[str, Any]) -> str:
     hashes = _object(_object(value.get("file")).get("hashes"))
     quick_xor = text_of(hashes.get("quickXorHash"))
@@ -98,6 +104,7 @@ def _properties(value: Mapping[str, Any], *, is_root: bool) -> dict[str, Any]:
         "createdBy": _actor(value.get("createdBy")),
         "lastModifiedBy": _actor(value.get("lastModifiedBy")),
         "shared": value.get("shared") is not None,
+        "withheld": SkipCause.CHECKED_OUT_DRAFT if _is_checked_out(value) else "",
         "root": is_root,
         "packageType": text_of(_object(value.get("package")).get("type")),
     }

@@ -23,6 +23,8 @@ from shared_code.graph.client import GraphClient
 from shared_code.graph.concurrency import as_they_come
 from shared_code.graph.download import Download
 from shared_code.graph.drive_changes import DOWNLOAD_URL, ITEM_SELECT, drive_change
+from shared_code.graph.drive_details import with_known_details
+from shared_code.graph.drive_versions import file_and_version
 from shared_code.graph.failure_run import FailureRun
 from shared_code.graph.odata import with_query
 from shared_code.graph.quickxor import QuickXorDigest
@@ -82,12 +84,34 @@ class DriveFetch:
             return Fetched(change, change, FetchState.SKIPPED, {}, SkipCause(change.skip_cause))
         return change
 
+    async def fresh_of(self, change: Change) -> Change | Fetched:
+        """As ``fresh``, for an item or an earlier version of one, with what ``change`` knows besides."""
+        if change.kind is ItemKind.FILE_VERSION:
+            return await self._fresh_version(change)
+        read = await self.fresh(change.item_id)
+        return read if isinstance(read, Fetched) else with_known_details(read, change)
+
+    async def _fresh_version(self, change: Change) -> Change | Fetched:
+        """An earlier version never changes: only its address is made anew."""
+        file_id, version_id = file_and_version(change.item_id)
+        drive = self._client.graph.drives.by_drive_id(self._drive_id)
+        version = drive.items.by_drive_item_id(file_id).versions.by_drive_item_version_id(version_id)
+        ids = {"drive_id": self._drive_id, "item_id": change.item_id}
+        asked = Asked("read an earlier version", "Files.Read.All", ids)
+        try:
+            answer = await self._client.send(version.content.to_get_request_information(), asked)
+        except SourceNotFoundError:
+            return Fetched(change, change, FetchState.GONE, {})
+        except AccessDeniedError as error:
+            return _failed(change, error.message)
+        return replace(change, transient={DOWNLOAD_URL: answer.headers.get("location", "")})
+
     async def open_download(self, change: Change, offset: int) -> tuple[Change, Download] | Fetched:
         """Open a file, with a fresh URL where it has none or the one it has has run out."""
         known = change
         for attempt in range(_ADDRESSES):
             if attempt or not known.transient.get(DOWNLOAD_URL):
-                read = await self.fresh(change.item_id)
+                read = await self.fresh_of(change)
                 if isinstance(read, Fetched):
                     return replace(read, asked=change)
                 known = read
@@ -113,7 +137,7 @@ class DriveFetch:
             raise
 
     async def _fetch_one(self, change: Change) -> Fetched:
-        if change.kind is not ItemKind.FILE:
+        if change.kind not in (ItemKind.FILE, ItemKind.FILE_VERSION):
             return _failed(change, "only files have content")
         error = ""
         known = change

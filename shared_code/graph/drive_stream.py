@@ -33,7 +33,7 @@ class DriveStream:
         in it any more."""
         read: Change | Fetched = change
         if offset or not change.transient.get(DOWNLOAD_URL):
-            read = await fetch.fresh(change.item_id)
+            read = await fetch.fresh_of(change)
         if isinstance(read, Fetched):
             return replace(read, asked=change)
         if offset and _version(read) != _version(change):
@@ -81,7 +81,7 @@ class DriveStream:
             await download.aclose()
 
     async def _reopen(self) -> Download:
-        read = await self._fetch.fresh(self._change.item_id)
+        read = await self._fetch.fresh_of(self._change)
         if isinstance(read, Fetched):
             raise SourceNotFoundError("The file went away while it was read.", item_id=self._change.item_id)
         if _version(read) != _version(self._change):

@@ -8,7 +8,7 @@ escaped, and the restore says so. Everything written is read again and compared 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from shared_code.graph.client import GraphClient
 from shared_code.graph.drive_target_folders import DriveTargetFolders
 from shared_code.graph.drive_target_items import DriveTargetItems, SeenFile, file_times_of, same_times
 from shared_code.graph.drive_target_names import escaped, is_writable, numbered
+from shared_code.graph.drive_target_sharing import NOT_SHARED, DriveTargetSharing, is_shared, joined
 from shared_code.graph.drive_target_upload import SMALL_BYTES, DriveTargetUpload, Place, UploadLostError
 from shared_code.graph.odata import text_of
 from shared_code.graph.target_outcomes import each, failed, read_form
@@ -32,6 +33,7 @@ _MOST_NAMES = 100
 
 _OCCUPIED = "Something else has its place; choose keep_both or replace to have the stored one."
 _RENAMED = "Its name cannot be written here; it came back under an escaped one."
+_CHECKED_OUT = "The file at the target is locked or checked out (423): have it checked in, or choose keep_both."
 _BESIDE = "Something else has its place; it came back beside it under a name with (restored)."
 
 
@@ -76,6 +78,8 @@ class DriveTargetSession:
         drive_id = resource.source_id
         self._items = DriveTargetItems(client, drive_id)
         self._folders = DriveTargetFolders(client, drive_id, self._items)
+        self._sharing = DriveTargetSharing(client, drive_id)
+        self._folder_notes: dict[str, str] = {}
         self._uploads = DriveTargetUpload(client, drive_id)
         self._has_written = False
 
@@ -85,8 +89,17 @@ class DriveTargetSession:
         return await self._folders.named(name, await self._items.root_id(), {})
 
     async def folder(self, version: ItemVersion, parent_target_id: str, original: bool) -> str:
-        """As the port says."""
-        return await self._folders.folder(version, parent_target_id, original)
+        """As the port says. A folder that is not the original one is shared as that was."""
+        change = version.change
+        target_id = await self._folders.folder(version, parent_target_id, original)
+        if is_shared(change) and target_id != change.item_id and not change.properties.get("root"):
+            notes = await self._sharing.restore({target_id: change}) if original else {target_id: NOT_SHARED}
+            self._folder_notes[change.item_id] = notes.get(target_id, "")
+        return target_id
+
+    def folder_note(self, item_id: str) -> str:
+        """What is otherwise than it was with a folder that ``folder`` found or made, or nothing."""
+        return self._folder_notes.get(item_id, "")
 
     async def write(self, items: Sequence[RestoreItem]) -> AsyncIterator[Written]:
         """Write files back in groups of 20; see the port."""
@@ -134,6 +147,8 @@ class DriveTargetSession:
                         name = escaped(name)
                     elif status == 409 and attempt < _MOST_TRIES:
                         tried = True
+                    elif status == 423 and choice.place.item_id:
+                        return _Done(item, Written(item.id, WriteState.FAILED, error=_CHECKED_OUT))
                     else:
                         raise
                 else:
@@ -201,13 +216,21 @@ class DriveTargetSession:
         }
         await self._items.set_times(late)
         seen.update(await self._items.by_ids(list(late)))
+        notes = await self._shared_anew({key: item for key, item in fresh.items() if is_shared(item.version.change)})
         outcomes: list[Written] = []
         for entry in done:
             outcome = entry.outcome
             if entry.fresh:
                 outcome = await self._judged(entry.item, outcome, seen.get(outcome.target_id))
+                outcome = replace(outcome, error=joined(outcome.error, notes.get(outcome.target_id, "")))
             outcomes.append(outcome)
         return outcomes
+
+    async def _shared_anew(self, fresh: Mapping[str, RestoreItem]) -> dict[str, str]:
+        """Give files that were written to their places back to those who had access; the notes about it."""
+        notes = {key: NOT_SHARED for key, item in fresh.items() if not item.to_original}
+        stored = {key: item.version.change for key, item in fresh.items() if item.to_original}
+        return notes | (await self._sharing.restore(stored) if stored else {})
 
     async def _judged(self, item: RestoreItem, outcome: Written, seen: SeenFile | None) -> Written:
         if seen is None:

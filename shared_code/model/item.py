@@ -22,6 +22,7 @@ class ItemKind(StrEnum):
     MAILBOX_SETTINGS = "mailbox_settings"
     FOLDER = "folder"
     FILE = "file"
+    FILE_VERSION = "file_version"
     SITE_SETTINGS = "site_settings"
     LIBRARY = "library"
     LIST = "list"

@@ -18,6 +18,8 @@ class SkipCause(StrEnum):
     LIBRARY_UNREADABLE = "library_unreadable"
     LIST_ATTACHMENTS = "list_attachments"
     CORRUPT_AT_SOURCE = "corrupt_at_source"
+    CHECKED_OUT_DRAFT = "checked_out_draft"
+    """The file is stored as it was last checked in; what its author has changed since is seen by nobody else."""
 
 
 @dataclass(frozen=True, slots=True)

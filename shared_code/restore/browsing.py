@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime
 
 from shared_code.errors import InvalidSelectionError, SnapshotNotFoundError
-from shared_code.model.item import ItemVersion, format_time
+from shared_code.model.item import ItemKind, ItemVersion, format_time
 from shared_code.model.resource import check_resource_id
 from shared_code.model.snapshot import Snapshot
 from shared_code.restore.ports import Archive, CatalogReader
@@ -50,7 +50,8 @@ class Browsing:
         return await self._at_or_before(resource_id, numbers, at)
 
     async def folder(self, resource_id: str, seq: int, parent_id: str, limit: int, token: str = "") -> FolderView:
-        """One page of a folder (``parent_id`` empty: of the top) in snapshot ``seq``, with the way to it.
+        """One page of a folder (``parent_id`` empty: of the top) in snapshot ``seq``, with the way to it; of a file:
+        its earlier versions.
 
         Raises SnapshotNotFoundError, and InvalidSelectionError for a folder that the snapshot does not hold
         and for a token of something else.
@@ -61,7 +62,7 @@ class Browsing:
             path: tuple[ItemVersion, ...] = ()
             if parent_id:
                 parent = await reader.item(check_id(parent_id))
-                if parent is None or not parent.change.kind.is_folder:
+                if parent is None or not (parent.change.kind.is_folder or parent.change.kind is ItemKind.FILE):
                     raise InvalidSelectionError(
                         f"Snapshot {seq} holds no folder of that id; browse from the top to find its folders."
                     )

@@ -9,7 +9,7 @@ from shared_code.errors import TargetConflictError
 from shared_code.model.item import ItemVersion
 from shared_code.model.restore import RestoreRequest, TargetKind
 from shared_code.model.write_back import JournalEntry, WriteState, Written
-from shared_code.restore.ports import CatalogReader, RestoreJournal, TargetSession
+from shared_code.restore.ports import CatalogReader, RestoreJournal, TargetSession, TellsOfFolders
 
 # No id of Graph's begins like this: the named folder at the top has no id in the snapshot.
 TOP_FOLDER_KEY = "*top"
@@ -79,7 +79,8 @@ async def _one(request: RestoreRequest, session: TargetSession, version: ItemVer
             parent_id = known.target_of(change.parent_id)
             original = request.target is TargetKind.ORIGINAL
             target_id = await session.folder(version, parent_id, original)
-            return Written(change.item_id, WriteState.RESTORED, target_id)
+            note = session.folder_note(change.item_id) if isinstance(session, TellsOfFolders) else ""
+            return Written(change.item_id, WriteState.RESTORED, target_id, error=note)
         except TargetConflictError as conflict:
             error = conflict.message
     return Written(change.item_id, WriteState.FAILED, error=error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from shared_code.model.item import ItemVersion, Representation
 from shared_code.model.resource import Resource
@@ -90,6 +90,15 @@ class TargetSession(Protocol):
 
     def write(self, items: Sequence[RestoreItem]) -> AsyncIterator[Written]:
         """Write items back, read them again and compare; one answer for each, in any order."""
+        ...
+
+
+@runtime_checkable
+class TellsOfFolders(Protocol):
+    """A session that has something to tell of the folders that it found or made."""
+
+    def folder_note(self, item_id: str) -> str:
+        """What is otherwise than it was with the folder of this id in the snapshot, or nothing."""
         ...
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared_code.errors import BlobNotFoundError
-from shared_code.model.item import Form, ItemVersion
+from shared_code.model.item import Form, ItemKind, ItemVersion
 from shared_code.model.restore import RestoreRequest, TargetKind
 from shared_code.model.write_back import JournalEntry, RestoreItem, WriteState, Written
 from shared_code.restore.folders import TargetFolders, make_folders
@@ -90,11 +90,12 @@ class RestoreSlice:
             earlier = known.get(version.change.item_id)
             if earlier is not None and earlier.state is not None:
                 continue
-            outcome = _cannot_be_written(version, folders)
+            folder_id = await self._folder_of(version)
+            outcome = _cannot_be_written(version, folders.error_of(folder_id))
             if outcome is not None:
                 written.append(outcome)
             else:
-                items.append(await self._item(version, folders, earlier))
+                items.append(await self._item(version, folders.target_of(folder_id), earlier))
         self._items += len(batch)
         try:
             if items:
@@ -109,7 +110,14 @@ class RestoreSlice:
             if self._taken is not None and answer.target_id:
                 self._taken.add(answer.target_id)
 
-    async def _item(self, version: ItemVersion, folders: TargetFolders, earlier: JournalEntry | None) -> RestoreItem:
+    async def _folder_of(self, version: ItemVersion) -> str:
+        """Id of the folder that an item goes into; an earlier version of a file goes beside the file."""
+        if version.change.kind is not ItemKind.FILE_VERSION:
+            return version.change.parent_id
+        file = await self._reader.item(version.change.parent_id)
+        return file.change.parent_id if file else ""
+
+    async def _item(self, version: ItemVersion, parent_target_id: str, earlier: JournalEntry | None) -> RestoreItem:
         item_id = version.change.item_id
 
         async def belongs_to_other(target_id: str) -> bool:
@@ -134,7 +142,7 @@ class RestoreSlice:
 
         return RestoreItem(
             version=version,
-            parent_target_id=folders.target_of(version.change.parent_id),
+            parent_target_id=parent_target_id,
             conflict=self._request.conflict,
             tried_before=earlier is not None,
             to_original=self._request.target is TargetKind.ORIGINAL,
@@ -159,11 +167,10 @@ def batches(page: Sequence[ItemVersion]) -> Iterator[Sequence[ItemVersion]]:
         yield batch
 
 
-def _cannot_be_written(version: ItemVersion, folders: TargetFolders) -> Written | None:
+def _cannot_be_written(version: ItemVersion, folder_error: str) -> Written | None:
     """The outcome of an item that need not be tried: its folder could not be made, or nothing of it is
     stored."""
     change = version.change
-    folder_error = folders.error_of(change.parent_id)
     if folder_error:
         return Written(change.item_id, WriteState.FAILED, error=f"Its folder could not be restored: {folder_error}")
     if version.representation(Form.NATIVE) is None:

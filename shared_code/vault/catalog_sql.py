@@ -77,7 +77,7 @@ SELECT 'bytes' AS asked, max(id) AS id FROM versions
 WHERE lives AND bytes_hash IN (SELECT hash(h) FROM (SELECT unnest($hashes) AS h)) GROUP BY content_hash
 """
 
-FIND_BURIED = """
+FIND_BURIED = f"""
 CREATE OR REPLACE TEMP TABLE buried AS
 WITH RECURSIVE
 missing AS (
@@ -85,7 +85,10 @@ missing AS (
     JOIN (SELECT unnest($feeds::VARCHAR[]) AS feed, unnest($first_ids::BIGINT[]) AS first_id) AS relisted USING (feed)
     WHERE lives AND id < first_id
 ),
-kept AS (SELECT id, item_id, parent_id, is_folder FROM versions WHERE lives AND id NOT IN (SELECT id FROM missing)),
+kept AS (
+    SELECT id, item_id, parent_id, is_folder, kind FROM versions
+    WHERE lives AND id NOT IN (SELECT id FROM missing)
+),
 dead(item_id) AS (
     SELECT item_id FROM versions
     WHERE is_newest AND is_folder AND (deleted OR id IN (SELECT id FROM missing))
@@ -93,10 +96,22 @@ dead(item_id) AS (
     UNION
     SELECT kept.item_id FROM kept JOIN dead ON kept.parent_id = dead.item_id WHERE kept.is_folder
 ),
-doomed AS (
+doomed_themselves AS (
     SELECT id, item_id, parent_id FROM versions
     WHERE id IN (SELECT id FROM missing)
        OR id IN (SELECT id FROM kept WHERE parent_id IN (SELECT item_id FROM dead))
+),
+gone_files AS (
+    SELECT item_id FROM doomed_themselves
+    UNION
+    SELECT item_id FROM versions
+    WHERE is_newest AND deleted AND kind = '{ItemKind.FILE}' AND item_id NOT IN (SELECT item_id FROM kept)
+),
+doomed AS (
+    SELECT id, item_id, parent_id FROM doomed_themselves
+    UNION
+    SELECT id, item_id, parent_id FROM kept
+    WHERE kind = '{ItemKind.FILE_VERSION}' AND parent_id IN (SELECT item_id FROM gone_files)
 ),
 doomed_parents AS (SELECT item_id, parent_id FROM doomed WHERE item_id IN (SELECT parent_id FROM doomed)),
 levels(item_id, depth) AS (
@@ -109,10 +124,10 @@ levels(item_id, depth) AS (
 depths AS (SELECT item_id, max(depth) AS depth FROM levels GROUP BY item_id)
 SELECT row_number() OVER (ORDER BY coalesce(depths.depth, 1000), doomed.id) AS position, doomed.id AS id
 FROM doomed LEFT JOIN depths USING (item_id)
-"""
+"""  # noqa: S608 - the program's own text
 """Dead: folders that were deleted, or are missing in a new listing, and the folders below them. What lies in a folder
-that was never heard of stays: its parent may come later. Things that nothing else names as their parent come last,
-behind all that has a depth."""
+that was never heard of stays: its parent may come later. Earlier versions go with their file. Things that nothing else
+names as their parent come last, behind all that has a depth."""
 
 BURIED_AFTER = "SELECT position, id FROM buried WHERE position > $after ORDER BY position LIMIT $limit"
 
@@ -127,10 +142,13 @@ WHERE is_shown AND item_hash IN (SELECT hash(i) FROM (SELECT unnest($items) AS i
 """
 
 _NO_PARENT = "parent_id NOT IN (SELECT item_id FROM versions WHERE is_shown AND is_folder)"
-"""At the top stands also what lies in a folder that was never heard of: nothing is out of sight."""
+_AT_TOP = f"({_NO_PARENT} AND kind <> '{ItemKind.FILE_VERSION}')"
+_CHILD_AT_TOP = f"(child.{_NO_PARENT} AND child.kind <> '{ItemKind.FILE_VERSION}')"
+"""At the top stands also what lies in a folder that was never heard of: nothing is out of sight. An earlier version of
+a file is seen below its file alone."""
 
 CHILDREN = f"""
-SELECT id FROM versions WHERE is_shown AND (parent_id = $parent OR ($parent = '' AND {_NO_PARENT}))
+SELECT id FROM versions WHERE is_shown AND (parent_id = $parent OR ($parent = '' AND {_AT_TOP}))
 ORDER BY is_folder DESC, name, item_id LIMIT $limit
 """  # noqa: S608 - the program's own text
 
@@ -138,14 +156,17 @@ CHILDREN_AFTER = f"""
 SELECT child.id FROM versions AS child, (
     SELECT is_folder, name, item_id FROM versions
     WHERE is_shown AND item_hash = hash($last) AND item_id = $last
-      AND (parent_id = $parent OR ($parent = '' AND {_NO_PARENT}))
+      AND (parent_id = $parent OR ($parent = '' AND {_AT_TOP}))
 ) AS last
-WHERE child.is_shown AND (child.parent_id = $parent OR ($parent = '' AND child.{_NO_PARENT}))
+WHERE child.is_shown AND (child.parent_id = $parent OR ($parent = '' AND {_CHILD_AT_TOP}))
   AND (NOT child.is_folder, child.name, child.item_id) > (NOT last.is_folder, last.name, last.item_id)
 ORDER BY child.is_folder DESC, child.name, child.item_id LIMIT $limit
 """  # noqa: S608 - the program's own text
 
-COUNT_ITEMS = "SELECT count(*) FROM versions WHERE is_shown AND NOT is_folder"
+_IS_CURRENT = f"NOT is_folder AND kind <> '{ItemKind.FILE_VERSION}'"
+"""What a restore brings back by itself; an earlier version has to be asked for by its id."""
+
+COUNT_ITEMS = f"SELECT count(*) FROM versions WHERE is_shown AND {_IS_CURRENT}"  # noqa: S608 - the program's own text
 
 FIND_FOLDERS = """
 CREATE TEMP TABLE IF NOT EXISTS folders AS
@@ -172,9 +193,9 @@ WITH RECURSIVE below(item_id) AS (
 SELECT item_id FROM below
 """
 
-EVERYTHING_AFTER = """
-SELECT id FROM versions WHERE is_shown AND NOT is_folder AND item_id > $after ORDER BY item_id LIMIT $limit
-"""
+EVERYTHING_AFTER = f"""
+SELECT id FROM versions WHERE is_shown AND {_IS_CURRENT} AND item_id > $after ORDER BY item_id LIMIT $limit
+"""  # noqa: S608 - the program's own text
 
 CHOSEN_AFTER = """
 SELECT id FROM versions
@@ -186,15 +207,22 @@ ORDER BY item_id LIMIT $limit
 ALL_FOLDERS = "SELECT id FROM folders ORDER BY depth, id"
 
 CHOSEN_FOLDERS = """
-WITH RECURSIVE above(item_id) AS (
+WITH RECURSIVE
+wanted AS (
+    SELECT item_id, parent_id FROM versions WHERE is_shown AND item_id IN (SELECT unnest($items::VARCHAR[]))
+),
+above(item_id) AS (
     SELECT item_id FROM chosen
     UNION
-    SELECT parent_id FROM versions WHERE is_shown AND item_id IN (SELECT unnest($items::VARCHAR[]))
+    SELECT parent_id FROM wanted
+    UNION
+    SELECT parent_id FROM versions WHERE is_shown AND NOT is_folder AND item_id IN (SELECT parent_id FROM wanted)
     UNION
     SELECT folders.parent_id FROM folders JOIN above ON folders.item_id = above.item_id
 )
 SELECT id FROM folders WHERE item_id IN (SELECT item_id FROM above) ORDER BY depth, id
 """
+"""Above an earlier version stands its file, and above that the folders."""
 
 LIVE_PACKS = """
 SELECT pack, version_id, sum(length) FROM (

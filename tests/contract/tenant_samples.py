@@ -52,6 +52,26 @@ ICS = (
 VCF = b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ada Alder\r\nN:Alder;Ada;;;\r\nEMAIL:a@x.example\r\nORG:Org\r\nEND:VCARD\r\n"
 
 
+def _add_sharing_and_versions(add: Any, control: Any, tenant: str, key: str, drive: str) -> None:
+    """Answers about who may see a file, and about what it was."""
+    docs, file = f"{drive}/root:/Docs:", f"{drive}/root:/Docs/a.txt:"
+    other = control.add_user(tenant, "Ben")["id"]
+    control.share(tenant, key, "/Docs", email="guest@partner.example", role="read")
+    control.share(tenant, key, "/Docs", link_type="view", link_scope="anonymous", password=True)
+    control.share(tenant, key, "/Docs/a.txt", people=[key], link_type="view", link_scope="users")
+    body = {"recipients": [{"objectId": other}], "roles": ["read"], "requireSignIn": True, "sendInvitation": False}
+    add("invited", "permission", f"{docs}/invite", many=True, method="POST", body=body)
+    link = {"type": "edit", "scope": "organization", "expirationDateTime": "2030-01-01T00:00:00Z"}
+    add("link", "permission", f"{docs}/createLink", method="POST", body=link)
+    add("permissions", "permission", f"{docs}/permissions", many=True)
+    add("permissions, inherited", "permission", f"{file}/permissions", many=True)
+    versions = add("versions", "driveItemVersion", f"{file}/versions", many=True)["value"]
+    assert len(versions) == 2
+    add("version", "driveItemVersion", f"{file}/versions/{versions[1]['id']}")
+    control.check_out(tenant, key, "/Docs/a.txt")
+    add("checked out", "driveItem", f"{drive}/root:/Docs/a.txt?$select=id,name,publication")
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """An answer; `entity` is the type in Graph's metadata, `is_collection` whether it is a list of them."""
@@ -193,6 +213,7 @@ def collect_samples(simulator: SimulatorThread) -> list[Sample]:
     reply = client.send("PUT", session["uploadUrl"], b"abc", {"Content-Range": "bytes 0-2/3"}, signed=False)
     assert reply.status == 201, reply
     samples.append(Sample("uploaded", "driveItem", False, reply.json(), reply.body))
+    _add_sharing_and_versions(add, control, tenant, key, f"/drives/{drive}")
     add("patched", "driveItem", f"/drives/{drive}/items/{folder['id']}", method="PATCH", body={"name": "Newer"})
     add_site_samples(control, tenant, add)
     client.close()

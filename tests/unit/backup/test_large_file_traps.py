@@ -95,7 +95,7 @@ class RefusedFetch:
 
     answer: Fetched
 
-    async def fresh(self, item_id: str) -> Fetched:
+    async def fresh_of(self, change: Change) -> Fetched:
         return self.answer
 
 
