@@ -9,11 +9,12 @@ from urllib.parse import quote, urlencode
 from local.tenant.control_connection import ControlError, Json
 from local.tenant.control_files import FileControl
 from local.tenant.control_mail import MailControl
+from local.tenant.control_team import TeamControl
 
 __all__ = ["ControlError", "TenantControl"]
 
 
-class TenantControl(MailControl, FileControl):
+class TenantControl(MailControl, FileControl, TeamControl):
     """One method for each control call.
 
     `tenant` is a tenant id, `user` an id or user principal name, a mail `folder` an id, a well-known name or a path

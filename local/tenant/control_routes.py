@@ -17,6 +17,8 @@ from local.tenant.oracle import drive_truth, mailbox_truth
 from local.tenant.population import generate_people
 from local.tenant.settings import TenantSettings
 from local.tenant.simulator import Simulator
+from local.tenant.team_edits import TEAM_OPS
+from local.tenant.team_truth import team_truth
 from local.tenant.tenant import PURPOSES, App, Person, Tenant
 
 _LINES_AT_ONCE = 200
@@ -121,6 +123,8 @@ class ControlInterface:
 
     async def _oracle(self, request: web.BaseRequest, tenant_id: str, query: dict[str, str]) -> web.StreamResponse:
         tenant = self._state.tenants.get(tenant_id)
+        if tenant is not None and query.get("kind") == "team" and query.get("team", "") in tenant.team_book.teams:
+            return await _stream(request, team_truth(tenant, tenant.team_book.teams[query["team"]]))
         person = tenant.person(query.get("user", "")) if tenant else None
         if tenant is None or person is None:
             return web.json_response({"error": "no such tenant or user"}, status=400)
@@ -137,6 +141,8 @@ def _edit(tenant: Tenant, op: Json) -> Json:
         return MAIL_OPS[name](tenant, op)
     if name in FILE_OPS:
         return FILE_OPS[name](tenant, op)
+    if name in TEAM_OPS:
+        return TEAM_OPS[name](tenant, op)
     raise EditError(f"no edit operation {name!r}")
 
 

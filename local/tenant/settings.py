@@ -30,6 +30,7 @@ class TenantSettings:
     outlook_expired_status: int = 410
     outlook_page_size: int = 100
     drive_page_size: int = 200
+    channel_replies_expanded: int = 1000
     language: str = "en-US"
 
     def changed(self, values: dict[str, Any]) -> TenantSettings:

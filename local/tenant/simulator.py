@@ -23,6 +23,7 @@ from local.tenant.request_log import RequestLog
 from local.tenant.routing import Handler, RouteTable
 from local.tenant.sealed_text import Sealer
 from local.tenant.sign_in import SignIn
+from local.tenant.team_routes import add_team_routes
 from local.tenant.tenant import Tenant
 from local.tenant.uploads import UploadSession
 
@@ -80,6 +81,7 @@ class Simulator:
         add_mailbox_routes(self.routes)
         add_outlook_routes(self.routes)
         add_drive_routes(self.routes)
+        add_team_routes(self.routes)
         from local.tenant.batch import add_batch_route
 
         add_batch_route(self.routes)

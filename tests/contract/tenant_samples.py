@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from local.tenant.plain_client import PlainClient
 from local.tenant.server import SimulatorThread
+from tests.contract.team_samples import add_team_samples
 
 SECRET = "s3cret"
 MIME = (
@@ -175,5 +176,6 @@ def collect_samples(simulator: SimulatorThread) -> list[Sample]:
     assert reply.status == 201, reply
     samples.append(Sample("uploaded", "driveItem", False, reply.json(), reply.body))
     add("patched", "driveItem", f"/drives/{drive}/items/{folder['id']}", method="PATCH", body={"name": "Newer"})
+    add_team_samples(control, client, tenant, key, add)
     client.close()
     return samples

@@ -121,8 +121,9 @@ def _check(metadata: Metadata, type_name: str, value: Any, where: str) -> None:
         assert value in metadata.enums[type_name], f"{where}: {value} is no {type_name}"
     elif type_name in metadata.types:
         assert isinstance(value, dict), where
+        type_name = _plain(str(value.get("@odata.type", type_name)).lstrip("#"))  # a derived type says so
         for name, each in value.items():
-            if name.startswith("@"):
+            if "@" in name:
                 continue
             declared = metadata.member(type_name, name)
             assert declared is not None, f"{where}: {type_name} has no {name}"
