@@ -38,6 +38,8 @@ from shared_code.graph.drive_source import DriveSource
 from shared_code.graph.drive_target import DriveTarget
 from shared_code.graph.mailbox_source import MailboxSource
 from shared_code.graph.mailbox_target import MailboxTarget
+from shared_code.graph.team_source import TeamSource
+from shared_code.graph.team_target import TeamTarget
 from shared_code.ledger.customers import CustomerLedger
 from shared_code.ledger.damage import DamageLedger
 from shared_code.ledger.restores import TableRestoreJournal
@@ -131,6 +133,7 @@ class Application:
         targets: dict[ResourceKind, Target] = {
             ResourceKind.MAILBOX: MailboxTarget(graph),
             ResourceKind.DRIVE: DriveTarget(graph),
+            ResourceKind.TEAM: TeamTarget(graph),
         }
         budget = RestoreBudget(
             seconds=self.settings.slice_seconds, size_bytes=self.settings.slice_bytes, items=self.settings.slice_items
@@ -144,6 +147,7 @@ class Application:
         sources: dict[ResourceKind, Source] = {
             ResourceKind.MAILBOX: MailboxSource(graph),
             ResourceKind.DRIVE: DriveSource(graph),
+            ResourceKind.TEAM: TeamSource(graph),
         }
         return ResourceCopier(
             customer.id,

@@ -83,7 +83,7 @@ def _set_member(tenant: Tenant, op: Json) -> Json:
 
 def _add_channel(tenant: Tenant, op: Json) -> Json:
     team = _team(tenant, op)
-    members = {_user(tenant, key): [] for key in op.get("members") or []}
+    members: dict[str, list[str]] = {_user(tenant, key): [] for key in op.get("members") or []}
     members |= {_user(tenant, key): ["owner"] for key in op.get("owners") or []}
     channel = tenant.team_book.new_channel(
         team, str(op["name"]), str(op.get("membership", "standard")), members, description=op.get("description")
@@ -174,11 +174,12 @@ def _purge_message(tenant: Tenant, op: Json) -> Json:
 
 def _react(tenant: Tenant, op: Json) -> Json:
     _, message = _message(tenant, op)
-    user = {"application": None, "device": None, "user": user_identity(tenant, _user(tenant, str(op["user"])))}
+    identity = user_identity(tenant, _user(tenant, str(op["user"])))
+    user = {"application": None, "device": None, "user": identity}
     message.reactions = [
         each
         for each in message.reactions
-        if (each["user"]["user"]["id"], each["reactionType"]) != (user["user"]["id"], op["reaction"])
+        if (each["user"]["user"]["id"], each["reactionType"]) != (identity["id"], op["reaction"])
     ]
     if not op.get("undo"):
         created = f"{tenant.clock.stamp()[:-1]}.000Z"

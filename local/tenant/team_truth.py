@@ -27,12 +27,16 @@ def team_truth(tenant: Tenant, team: Team) -> Iterator[Json]:
             "membership": channel.membership,
             "description": channel.description,
             "members": _members(tenant, channel.members),
-            "tabs": sorted([tab.name, tab.app_id, tab.configuration] for tab in channel.tabs.values()),
+            "tabs": sorted([tab.name, tab.app_id, _configured(tab.configuration)] for tab in channel.tabs.values()),
             "migration": channel.migration,
         }
         shown = [each for each in channel.messages.values() if each.deleted_ms is None]
         for message in sorted(shown, key=lambda each: (each.created_ms, each.root_id)):
             yield _message(tenant, channel, message)
+
+
+def _configured(configuration: Json) -> Json:
+    return {name: value for name, value in configuration.items() if value is not None}
 
 
 def _members(tenant: Tenant, members: dict[str, list[str]]) -> list[list[str]]:

@@ -16,6 +16,7 @@ class SkipCause(StrEnum):
     MALWARE = "malware"
     NOTEBOOK_PACKAGE = "notebook_package"
     CORRUPT_AT_SOURCE = "corrupt_at_source"
+    CHANNEL_OF_ANOTHER_TEAM = "channel_of_another_team"
 
 
 @dataclass(frozen=True, slots=True)
