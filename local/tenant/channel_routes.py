@@ -82,7 +82,8 @@ def _primary(call: Call) -> Answer:
 
 def _channel(call: Call) -> Answer:
     team, channel = channel_of(call)
-    return json_answer(channel_json(call.home, team, channel))
+    shown, names = channel_json(call.home, team, channel), call.selected()
+    return json_answer(shown if names is None else {name: shown[name] for name in names if name in shown})
 
 
 def _create(call: Call) -> Answer:

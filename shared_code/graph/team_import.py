@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,6 +53,20 @@ class StoredMessage:
     def author_id(self) -> str:
         """The user who wrote it; empty for apps and people without an account."""
         return author_of(self.message)[0]
+
+    def in_name_of(self, user_id: str) -> StoredMessage:
+        """The same message by somebody who has an account, with a first line that says who wrote it and when."""
+        name = author_of(self.message)[1] or "somebody without an account"
+        line = f"[{name}, {format_ms(self.created)}]"
+        body = self.message.get("body")
+        content = text_of(body.get("content")) if isinstance(body, Mapping) else ""
+        is_text = self._content_type() == "text"
+        told = f"{line} {content}" if is_text else f"<p><strong>{html.escape(line)}</strong></p>{content}"
+        changed = {
+            "from": {"user": {"id": user_id}},
+            "body": {"contentType": self._content_type(), "content": told},
+        }
+        return StoredMessage({**self.message, **changed}, self.images)
 
     def payload(self, shift_ms: int = 0) -> dict[str, Any]:
         """The body of the request that imports it, ``shift_ms`` later than it was written."""

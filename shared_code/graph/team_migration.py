@@ -15,13 +15,14 @@ from typing import Any, Self
 from shared_code.errors import SourceError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
-from shared_code.graph.odata import text_of, time_of
+from shared_code.graph.odata import text_of, time_of, with_query
 from shared_code.graph.team_import import format_ms
 
 _IN_PROGRESS = "inProgress"
 PERMISSION = "Teamwork.Migrate.All"
 READ_CHANNELS = "ChannelSettings.Read.All"
 _REFUSED = 400
+_SELECT = ("id", "createdDateTime", "migrationMode")
 
 
 class Migration:
@@ -76,6 +77,7 @@ class Migration:
 
     async def _is_in_progress(self) -> bool:
         asked = Asked("read a channel", READ_CHANNELS, self._ids)
-        channel = await self._client.get_json(self._builder.to_get_request_information(), asked)
+        info = with_query(self._builder.to_get_request_information(), select=_SELECT)
+        channel = await self._client.get_json(info, asked)
         self._created = time_of(channel.get("createdDateTime")) or self._created
         return text_of(channel.get("migrationMode")) == _IN_PROGRESS

@@ -87,7 +87,11 @@ class TeamSession:
             else:
                 settings.append((item, native))
         for channel_id, channel_works in works.items():
-            for written in await self._messages_of(channel_id).write(channel_works):
+            try:
+                outcomes = await self._messages_of(channel_id).write(channel_works)
+            except BackupError as error:  # a channel that was deleted meanwhile, or that another app imports into
+                outcomes = [failed(work.item, error) for work in channel_works]
+            for written in outcomes:
                 yield written
         for item, native in settings:
             yield await self._write_settings(item, native)
@@ -104,7 +108,7 @@ class TeamSession:
 
     def _messages_of(self, channel_id: str) -> TargetMessages:
         if channel_id not in self._messages:
-            self._messages[channel_id] = TargetMessages(self._client, self._resource, channel_id)
+            self._messages[channel_id] = TargetMessages(self._client, self._resource, channel_id, self._channels.owner)
         return self._messages[channel_id]
 
 

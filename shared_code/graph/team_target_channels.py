@@ -102,6 +102,13 @@ class TargetChannels:
             raise TargetConflictError("Nobody is there to own this channel: give the team an owner first.")
         return {"members": [self.member_body(present[0], ["owner"])]}
 
+    async def owner(self) -> str:
+        """An owner of the team, always the same one. Raises TargetConflictError when it has none."""
+        owners = sorted(user for user, roles in (await self._team_members()).items() if "owner" in roles)
+        if not owners:
+            raise TargetConflictError("The team has no owner. Give it one first.")
+        return owners[0]
+
     async def add_team_member(self, user_id: str, roles: Sequence[str]) -> bool:
         """Make somebody a member of the team; False when Graph refuses, for one who has left the tenant."""
         info = self._client.request("POST", "/teams/{team}/members", team=self._team_id)

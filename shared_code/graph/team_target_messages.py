@@ -12,12 +12,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from shared_code.errors import AccessDeniedError, BackupError, SourceError, SourceUnavailableError
+from shared_code.errors import AccessDeniedError, BackupError, SourceError, SourceUnavailableError, TargetConflictError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of, values_of, with_query
@@ -30,15 +30,15 @@ from shared_code.model.resource import Resource
 from shared_code.model.restore import ConflictRule
 from shared_code.model.write_back import RestoreItem, WriteState, Written
 
-_TAKEN = 409
+_REFUSED, _TAKEN = 400, 409
 _TRIES = 3
 _MOST_SHIFTS_MS = 50
 _WITHIN = timedelta(milliseconds=_MOST_SHIFTS_MS)
 _CHANGED = (
     "It is there and was edited since; an app cannot change it. Choose keep_both to have the stored one beside it."
 )
-_NO_AUTHOR = "It was written by an app or by somebody without an account here; such messages cannot be imported."
-_LOST_ROOT = "<em>The message that was answered here had been deleted before the backup.</em>"
+_NO_AUTHOR = "its author is an app or has no account here, so it stands in an owner's name and says who wrote it"
+_LOST_ROOT = "<em>The message that was answered here had been deleted before the backup; this note stands for it.</em>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class MessageWork:
 
     item: RestoreItem
     stored: StoredMessage
+    is_in_anothers_name: bool = False
 
     @property
     def root_id(self) -> str:
@@ -62,7 +63,10 @@ class MessageWork:
 class TargetMessages:
     """The messages of one channel of the target, for the length of a slice."""
 
-    def __init__(self, client: GraphClient, resource: Resource, channel_id: str) -> None:
+    def __init__(
+        self, client: GraphClient, resource: Resource, channel_id: str, owner: Callable[[], Awaitable[str]]
+    ) -> None:
+        self._owner = owner
         self._client = client
         self._team_id = resource.source_id
         self._channel_id = channel_id
@@ -83,7 +87,7 @@ class TargetMessages:
                 try:
                     outcomes.append(await self._write_one(work, living.get(work.item.id), migration))
                 except BackupError as error:
-                    if not is_items_own(error):
+                    if not is_items_own(error) and not isinstance(error, TargetConflictError):
                         raise
                     outcomes.append(Written(work.item.id, WriteState.FAILED, error=error.message))
         return outcomes
@@ -98,13 +102,25 @@ class TargetMessages:
             if item.conflict is not ConflictRule.KEEP_BOTH:
                 return Written(item.id, WriteState.OCCUPIED, self._place(present), error=_CHANGED)
         if not stored.author_id:
-            return Written(item.id, WriteState.FAILED, error=_NO_AUTHOR)
-        if item.tried_before:
+            return await self._write_new(await self._in_an_owners_name(work), migration)
+        try:
+            return await self._write_new(work, migration)
+        except SourceError as error:
+            if error.context.get("status") != _REFUSED:
+                raise
+            # Mostly an author who has left; when that is not the cause, it is refused again.
+            return await self._write_new(await self._in_an_owners_name(work), migration)
+
+    async def _write_new(self, work: MessageWork, migration: Migration) -> Written:
+        if work.item.tried_before:
             earlier = await self._earlier(work)
             if earlier is not None:
                 return await self._verified(work, earlier, 0, WriteState.RESTORED)
         root_id = await self._root_of(work, migration) if work.root_id else ""
         return await self._import(work, root_id, migration)
+
+    async def _in_an_owners_name(self, work: MessageWork) -> MessageWork:
+        return replace(work, stored=work.stored.in_name_of(await self._owner()), is_in_anothers_name=True)
 
     async def _import(self, work: MessageWork, root_id: str, migration: Migration) -> Written:
         stored = work.stored
@@ -157,6 +173,9 @@ class TargetMessages:
         if shift_ms and created is not None:
             shift_ms = round((created - work.stored.created).total_seconds() * 1000)
         notes = work.stored.losses()
+        if work.is_in_anothers_name:
+            state = WriteState.DIFFERS if state is WriteState.RESTORED else state
+            notes.append(_NO_AUTHOR)
         if shift_ms:
             notes.append(f"its time is {shift_ms} ms later, for the remains of the deleted message have its own")
         if differences:
@@ -220,7 +239,7 @@ class TargetMessages:
             await migration.begin(at)
             payload = {
                 "createdDateTime": format_ms(at),
-                "from": work.stored.payload()["from"],
+                "from": {"user": {"id": await self._owner(), "userIdentityType": "aadUser"}},
                 "body": {"contentType": "html", "content": _LOST_ROOT},
             }
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -306,3 +307,85 @@ async def test_an_image_that_graph_does_not_have_costs_no_message(team: Simulate
         captured = await capture(TeamSource(client), team.resource)
     [version] = [each for each in captured.items if each.change.kind is ItemKind.CHANNEL_MESSAGE]
     assert json.loads(captured.content[version.change.item_id, Form.NATIVE])["hostedContents"] == []
+
+
+async def test_under_faults_the_same_is_read(team: SimulatedTeam) -> None:
+    team.fill()
+    control = team.tenant.control
+    async with team.tenant.client() as client:
+        expected = await capture(TeamSource(client), team.resource)
+        for number, action in enumerate(({"status": 429}, {"status": 503}, {"cut_after_bytes": 5}, {"truncate": 20})):
+            control.add_fault(match={"path_regex": "/teams"}, action=action, probability=0.05, seed=number)
+        for _ in range(3):
+            captured = await capture(TeamSource(client), team.resource)
+            assert captured.content == expected.content
+        assert control.clear_faults() > 10
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_after_many_days_of_random_edits_the_same_is_known_as_by_a_new_listing(
+    team: SimulatedTeam, seed: int
+) -> None:
+    chance = random.Random(seed)
+    team.fill()
+    edits = RandomEdits(team, chance)
+    async with team.tenant.client() as client:
+        reader = Reader(TeamSource(client), team)
+        for day in range(12):
+            for _ in range(chance.randrange(12)):
+                edits.one()
+            await reader.day()
+            fresh = Reader(TeamSource(client), team)
+            await fresh.day()
+            etags = [{key: change.etag for key, change in each.known.items()} for each in (reader, fresh)]
+            living = {key for key in etags[0] if _channel_of(key) in etags[1]}
+            assert {key: etags[0][key] for key in living} == etags[1], f"day {day}"
+            team.tenant.control.set_clock(team.tenant.id, advance_s=chance.choice([3600, 86_400, 5 * 86_400]))
+
+
+def _channel_of(item_id: str) -> str:
+    """What lies in a deleted channel is buried with it, by the copier."""
+    head = item_id.partition("/")[0]
+    return item_id if head in ("incoming", "0.team") else head
+
+
+class RandomEdits:
+    """Edits of a team by chance."""
+
+    def __init__(self, team: SimulatedTeam, chance: random.Random) -> None:
+        self._team = team
+        self._chance = chance
+        self._posted: list[tuple[str, str, str]] = []
+        self._channels = ["General", "Plans", "Inner", "Open"]
+        self._made = 0
+
+    def one(self) -> None:
+        channel, known = self._chance.choice(self._channels), [*self._posted]
+        kind = self._chance.choice(
+            ["post", "post", "reply", "reply", "edit", "delete", "undo", "react", "rename", "make"]
+        )
+        if kind == "post" or not known:
+            self._posted.append((channel, self._team.post(f"m{len(known)}", channel=channel), ""))
+            return
+        channel, message, root = self._chance.choice(known)
+        if kind == "reply":
+            reply = self._team.post("re", channel=channel, reply_to=root or message)
+            self._posted.append((channel, reply, root or message))
+        elif kind == "edit":
+            self._team.call("edit_message", channel, message, f"edited {self._chance.random()}")
+        elif kind in ("delete", "undo"):
+            self._team.call("delete_message", channel, message, undo=kind == "undo")
+        elif kind == "react":
+            self._team.call("react", channel, message, self._team.ben, self._chance.choice(["like", "heart"]))
+        elif kind == "rename":
+            self._team.call("change_channel", channel, new_description=f"d{self._chance.random()}")
+        else:
+            self._made += 1
+            membership = self._chance.choice(["standard", "private", "shared"])
+            name = f"made {self._made}"
+            self._team.call("add_channel", name, membership=membership, owners=[self._team.ada])
+            self._channels.append(name)
+            if self._made % 3 == 0:
+                gone = self._channels.pop(self._chance.randrange(1, len(self._channels)))
+                self._posted = [each for each in self._posted if each[0] != gone]
+                self._team.call("delete_channel", gone)

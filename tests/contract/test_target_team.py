@@ -295,6 +295,18 @@ async def test_a_completed_batch_whose_answers_were_lost_is_completed_too(team: 
     assert modes(team) <= {None, "completed"}
 
 
+async def test_a_batch_that_breaks_off_leaves_nobody_locked_out(team: SimulatedTeam) -> None:
+    ids = team.fill()
+    async with team.tenant.client() as client:
+        captured = await captured_of(client, team)
+        team.call("delete_message", "General", ids["root"])
+        team.tenant.control.add_fault(match={"operation": "messages.import"}, action={"status": 500})
+        with pytest.raises(SourceUnavailableError):
+            await restored(client, team, captured, versions=in_order(captured, ItemKind.CHANNEL_MESSAGE))
+    assert modes(team) == {None, "completed"}
+    assert team.post("People can write again")
+
+
 async def test_lost_answers_double_nothing(team: SimulatedTeam) -> None:
     team.fill()
     before = plain(messages(team))
@@ -321,17 +333,29 @@ async def test_a_name_that_a_deleted_channel_keeps_is_written_otherwise(team: Si
     assert len(messages(team, ["Plans (restored)"])) == 2
 
 
-async def test_messages_of_apps_and_of_people_without_account_are_named(team: SimulatedTeam) -> None:
-    bot = team.post("Beep", app_name="Bot")
-    left = team.post("I was here", user=team.cleo)
+async def test_messages_of_apps_and_of_people_who_left_say_who_wrote_them(team: SimulatedTeam) -> None:
+    bot = team.post("Beep", app_name="Bot", created="2026-01-01T00:00:00Z")
+    left = team.post("I was here", user=team.cleo, content_type="text", created="2026-01-02T00:00:00Z")
+    answer = team.post("Were you?", user=team.cleo, reply_to=bot, created="2026-01-03T00:00:00Z")
     async with team.tenant.client() as client:
         captured = await captured_of(client, team)
-        for message in (bot, left):
+        for message in (bot, left, answer):
             team.call("delete_message", "General", message)
         team.tenant.control.delete_user(team.tenant.id, team.cleo)
-        outcomes = await restored(client, team, captured, versions=in_order(captured, ItemKind.CHANNEL_MESSAGE))
-    assert states(outcomes) == {WriteState.FAILED: 2}
-    assert any("written by an app" in outcome.error for outcome in outcomes.values())
+        versions = in_order(captured, ItemKind.CHANNEL_MESSAGE)
+        outcomes = await restored(client, team, captured, versions=versions)
+        again = await restored(client, team, captured, versions=versions)
+    assert states(outcomes) == {DIFFERS: 3}
+    assert all("who wrote it" in outcome.error for outcome in outcomes.values())
+    assert states(again) == {EXISTING: 3}
+    back = messages(team)
+    assert [each["content"] for each in back] == [
+        "<p><strong>[Bot, 2026-01-01T00:00:00.000Z]</strong></p>Beep",
+        "[Cleo Projects, 2026-01-02T00:00:00.000Z] I was here",
+        "<p><strong>[Cleo Projects, 2026-01-03T00:00:00.000Z]</strong></p>Were you?",
+    ]
+    assert {each["author"] for each in back} == {team.tenant.user}
+    assert back[2]["reply_to"] == back[0]["created"]
     assert modes(team) <= {None, "completed"}
 
 
@@ -356,3 +380,23 @@ async def test_images_that_come_back_are_compared_by_their_bytes(team: Simulated
     [outcome] = outcomes.values()
     assert outcome.state is DIFFERS
     assert "images" in outcome.error
+
+
+async def test_under_faults_everything_comes_back_once(team: SimulatedTeam) -> None:
+    team.fill()
+    before = contents(plain(messages(team)))
+    control = team.tenant.control
+    match = {"path_regex": "/teams"}
+    async with team.tenant.client() as client:
+        captured = await captured_of(client, team)
+        for number, action in enumerate(({"status": 429}, {"status": 503}, {"cut_after_bytes": 5}, {"truncate": 20})):
+            control.add_fault(match=match, action=action, probability=0.05, seed=number)
+        for attempt in range(20):
+            try:
+                await restored(client, team, captured, batch_items=4, into="Back", tried_before=attempt > 0)
+                break
+            except SourceUnavailableError:
+                continue
+        assert control.clear_faults() > 10
+    assert contents(messages(team, ["Back"])) == before
+    assert modes(team) <= {None, "completed"}
