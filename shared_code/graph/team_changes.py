@@ -19,7 +19,7 @@ from shared_code.model.outcome import SkipCause
 
 READ = "read"
 _NAME_CHARACTERS = 120
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")  # a second "<" ends it, or "<<<<" would take for ever
 _SPACE = re.compile(r"\s+")
 _TEAM_SETTINGS = (
     "displayName",

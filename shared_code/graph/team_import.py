@@ -21,8 +21,8 @@ from shared_code.graph.odata import text_of, time_of
 from shared_code.graph.team_changes import author_of, plain_text
 from shared_code.graph.team_readable import HOSTED
 
-_MENTION = re.compile(r"</?at(?:\s[^>]*)?>", re.IGNORECASE)
-_ATTACHMENT = re.compile(r"<attachment\s+id=[\"']([^\"'<>]*)[\"'][^>]*>(?:\s*</attachment>)?", re.IGNORECASE)
+_MENTION = re.compile(r"</?at(?:\s[^<>]*)?>", re.IGNORECASE)
+_ATTACHMENT = re.compile(r"<attachment\s+id=[\"']([^\"'<>]*)[\"'][^<>]*>(?:\s*</attachment>)?", re.IGNORECASE)
 _LINK_TO_FILE = "reference"
 _ATTACHMENT_PARTS = ("id", "contentType", "contentUrl", "name")
 

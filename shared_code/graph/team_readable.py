@@ -13,7 +13,8 @@ from typing import Any
 from shared_code.graph.odata import text_of
 from shared_code.graph.team_changes import author_of
 
-HOSTED = re.compile(r"(?:https?://[^\"'\s<>]*?)?hostedContents/([^/\"'\s<>]+)/\$value")
+# Bounded, as all patterns over what people wrote: none takes longer than its text is long, times a constant.
+HOSTED = re.compile(r"(?:https?://[^\"'\s<>]{0,1000}?)?hostedContents/([^/\"'\s<>]{1,500})/\$value")
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _IMAGE_TYPE = re.compile(r"image/[a-z0-9.+-]{1,40}")
 

@@ -83,7 +83,13 @@ class TeamSource:
 
     async def _changed(self, resource: Resource, cursors: Mapping[str, str]) -> dict[str, FeedPage]:
         feeds = {channel_of_feed(feed): feed for feed in cursors}
-        found = await self._messages.changed(resource, {channel: cursors[feed] for channel, feed in feeds.items()})
+        try:
+            found = await self._messages.changed(resource, {channel: cursors[feed] for channel, feed in feeds.items()})
+        except SourceError as error:
+            if error.retryable or isinstance(error, AccessDeniedError):
+                raise
+            # Refused as a question, or its pages are no longer known: listing the channels anew needs neither.
+            return {feed: FeedPage((), None, finished=False, expired=True) for feed in cursors}
         return {feeds[channel]: page for channel, page in found.items()}
 
     async def _listed(self, resource: Resource, cursors: Mapping[str, str | None]) -> dict[str, FeedPage]:

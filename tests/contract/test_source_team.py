@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import random
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from shared_code.errors import AccessDeniedError, SourceNotFoundError
+from shared_code.graph.team_changes import message_change
 from shared_code.graph.team_directory import list_teams
+from shared_code.graph.team_import import StoredMessage
+from shared_code.graph.team_readable import readable
 from shared_code.graph.team_source import TeamSource
 from shared_code.model.feed import FeedPage, Fetched, FetchState
 from shared_code.model.item import Change, Form, ItemKind
@@ -237,6 +241,34 @@ async def test_a_range_too_long_ago_is_an_expired_cursor_and_finds_what_vanished
         gone = {item_id.split("/")[1] for item_id, change in changes.items() if change.deleted}
         assert gone == {ids["image"], ids["image_reply"]}, "a reply goes with its message"
         assert all(change.deleted for change in changes.values()), "unchanged messages are not read again"
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+async def test_a_refused_question_for_changes_costs_a_listing_and_no_change(team: SimulatedTeam, status: int) -> None:
+    ids = team.fill()
+    async with team.tenant.client() as client:
+        reader = Reader(TeamSource(client), team)
+        await reader.day()
+        team.post("New reply", reply_to=ids["old"])
+        team.call("delete_message", "General", ids["mention"])
+        team.tenant.control.add_fault(match={"operation": "messages.all"}, action={"status": status})
+        changes = await reader.day()
+    assert len(changes) == 2
+    assert "New reply" in names(changes)
+
+
+def test_patterns_over_hostile_text_take_no_time() -> None:
+    began = time.perf_counter()
+    for text in ("<" * 200_000, "<at " * 50_000, "http://" * 30_000, '<attachment id="x"' * 10_000, "<a " * 60_000):
+        message = {"id": "1", "messageType": "message", "createdDateTime": "2026-01-01T00:00:00Z"}
+        message |= {"body": {"contentType": "html", "content": text}}
+        assert message_change(message, "c")
+        assert readable({"message": message, "hostedContents": []})
+        stored = StoredMessage.of({"message": message, "hostedContents": []})
+        assert stored is not None
+        assert stored.payload()
+        assert stored.differences(message, []) == []
+    assert time.perf_counter() - began < 5
 
 
 async def test_replies_beyond_what_expands_are_followed(team: SimulatedTeam) -> None:
