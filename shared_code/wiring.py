@@ -46,6 +46,8 @@ from shared_code.graph.mailbox_target import MailboxTarget
 from shared_code.graph.site_directory import SiteDirectory
 from shared_code.graph.site_source import SiteSource
 from shared_code.graph.site_target import SiteTarget
+from shared_code.graph.team_source import TeamSource
+from shared_code.graph.team_target import TeamTarget
 from shared_code.graph.tenant_listing import TenantListing
 from shared_code.ledger.customers import CustomerLedger
 from shared_code.ledger.damage import DamageLedger
@@ -183,6 +185,7 @@ class Application:
             ResourceKind.MAILBOX: MailboxTarget(graph),
             ResourceKind.DRIVE: DriveTarget(graph),
             ResourceKind.SITE: SiteTarget(graph),
+            ResourceKind.TEAM: TeamTarget(graph),
         }
         budget = RestoreBudget(
             seconds=self.settings.slice_seconds, size_bytes=self.settings.slice_bytes, items=self.settings.slice_items
@@ -199,6 +202,7 @@ class Application:
             ResourceKind.MAILBOX: MailboxSource(graph, recoverable_items=settings.recoverable_items),
             ResourceKind.SITE: SiteSource(graph),
             ResourceKind.DRIVE: DriveSource(graph, earlier_versions=protection.earlier_versions, now=self.now),
+            ResourceKind.TEAM: TeamSource(graph),
         }
         return ResourceCopier(
             customer.id,

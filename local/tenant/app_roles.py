@@ -26,6 +26,23 @@ FILES_READ = FILES_WRITE | {"Files.Read.All", "Sites.Read.All"}
 SITES_WRITE = frozenset({"Sites.ReadWrite.All", "Sites.Manage.All", "Sites.FullControl.All"})
 SITES_MANAGE = frozenset({"Sites.Manage.All", "Sites.FullControl.All"})
 SITES_READ = SITES_WRITE | {"Sites.Read.All"}
+GROUPS_READ = frozenset(
+    {"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
+)
+TEAM_WRITE = frozenset({"TeamSettings.ReadWrite.All", "Group.ReadWrite.All"})
+TEAM_READ = TEAM_WRITE | {"Team.ReadBasic.All", "TeamSettings.Read.All", "Group.Read.All"}
+TEAMS_LIST = frozenset({"Team.ReadBasic.All", "TeamSettings.Read.All", "TeamSettings.ReadWrite.All"})
+TEAM_MEMBERS_WRITE = frozenset({"TeamMember.ReadWrite.All"})
+TEAM_MEMBERS_READ = TEAM_MEMBERS_WRITE | {"TeamMember.Read.All"}
+CHANNELS_CREATE = frozenset({"Channel.Create", "Group.ReadWrite.All", "Teamwork.Migrate.All"})
+CHANNELS_WRITE = frozenset({"ChannelSettings.ReadWrite.All", "Group.ReadWrite.All"})
+CHANNELS_READ = CHANNELS_WRITE | {"Channel.ReadBasic.All", "ChannelSettings.Read.All", "Group.Read.All"}
+CHANNEL_MEMBERS_WRITE = frozenset({"ChannelMember.ReadWrite.All"})
+CHANNEL_MEMBERS_READ = CHANNEL_MEMBERS_WRITE | {"ChannelMember.Read.All"}
+CHANNEL_MESSAGES_READ = frozenset({"ChannelMessage.Read.All"})
+TABS_WRITE = frozenset({"TeamsTab.Create", "TeamsTab.ReadWrite.All"})
+TABS_READ = frozenset({"TeamsTab.Read.All", "TeamsTab.ReadWrite.All"})
+MIGRATE = frozenset({"Teamwork.Migrate.All"})
 NOBODY: frozenset[str] = frozenset()
 
 ALL_ROLES = frozenset().union(
@@ -39,4 +56,13 @@ ALL_ROLES = frozenset().union(
     CONTACTS_READ,
     FILES_READ,
     SITES_READ,
+    GROUPS_READ,
+    TEAM_READ,
+    TEAM_MEMBERS_READ,
+    CHANNELS_CREATE,
+    CHANNELS_READ,
+    CHANNEL_MEMBERS_READ,
+    CHANNEL_MESSAGES_READ,
+    TABS_WRITE,
+    TABS_READ,
 )

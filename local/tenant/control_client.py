@@ -12,11 +12,12 @@ from local.tenant.control_mail import MailControl
 from local.tenant.control_mailbox import MailboxControl
 from local.tenant.control_sharing import SharingControl
 from local.tenant.control_sites import SiteControl
+from local.tenant.control_team import TeamControl
 
 __all__ = ["ControlError", "TenantControl"]
 
 
-class TenantControl(MailControl, MailboxControl, FileControl, SharingControl, SiteControl):
+class TenantControl(MailControl, MailboxControl, FileControl, SharingControl, SiteControl, TeamControl):
     """One method for each control call.
 
     `tenant` is a tenant id, `user` an id or user principal name, a mail `folder` an id, a well-known name or a path

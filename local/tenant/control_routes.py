@@ -21,6 +21,8 @@ from local.tenant.sharing_edits import SHARING_OPS
 from local.tenant.simulator import Simulator
 from local.tenant.site_edits import SITE_OPS
 from local.tenant.site_oracle import answer_site_oracle
+from local.tenant.team_edits import TEAM_OPS
+from local.tenant.team_truth import team_truth
 from local.tenant.tenant import PURPOSES, App, Person, Tenant
 
 _LINES_AT_ONCE = 200
@@ -128,6 +130,8 @@ class ControlInterface:
 
     async def _oracle(self, request: web.BaseRequest, tenant_id: str, query: dict[str, str]) -> web.StreamResponse:
         tenant = self._state.tenants.get(tenant_id)
+        if tenant is not None and query.get("kind") == "team" and query.get("team", "") in tenant.team_book.teams:
+            return await _stream(request, team_truth(tenant, tenant.team_book.teams[query["team"]]))
         person = tenant.person(query.get("user", "")) if tenant else None
         if tenant is None or person is None:
             return web.json_response({"error": "no such tenant or user"}, status=400)
@@ -152,6 +156,8 @@ def _edit(tenant: Tenant, op: Json) -> Json:
         return SITE_OPS[name](tenant, op)
     if name == "site_oracle":
         return answer_site_oracle(tenant, op)
+    if name in TEAM_OPS:
+        return TEAM_OPS[name](tenant, op)
     raise EditError(f"no edit operation {name!r}")
 
 

@@ -33,6 +33,7 @@ class TenantSettings:
     outlook_expired_status: int = 410
     outlook_page_size: int = 100
     drive_page_size: int = 200
+    channel_replies_expanded: int = 1000
     language: str = "en-US"
     # Throttling, see service_limits.py. Without a number of licences the licensed people are counted;
     # ``request_duration_s`` is how long each request is under way, so that there can be too many at once.

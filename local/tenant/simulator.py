@@ -28,6 +28,7 @@ from local.tenant.sealed_text import Sealer
 from local.tenant.settings_routes import add_settings_routes
 from local.tenant.sign_in import SignIn
 from local.tenant.site_routes import add_site_routes
+from local.tenant.team_routes import add_team_routes
 from local.tenant.tenant import Tenant
 from local.tenant.uploads import UploadSession
 
@@ -90,6 +91,7 @@ class Simulator:
         add_list_routes(self.routes)
         add_page_routes(self.routes)
         add_file_field_routes(self.routes)
+        add_team_routes(self.routes)
         from local.tenant.batch import add_batch_route
 
         add_batch_route(self.routes)

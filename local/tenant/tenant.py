@@ -12,6 +12,7 @@ from local.tenant.mailbox import Mailbox
 from local.tenant.service_limits import ServiceLimits
 from local.tenant.settings import TenantSettings
 from local.tenant.site import SiteCollection
+from local.tenant.team import TeamBook
 
 _MOST_UNEDITED = 1000
 DEFAULT_APP = "backup-app"
@@ -67,6 +68,7 @@ class Tenant:
         self.limits = ServiceLimits()
         self._language = settings.language
         self.created = self.clock.stamp()
+        self.team_book = TeamBook(tenant_id, self.clock)
         self.apps = {DEFAULT_APP: App(DEFAULT_APP, secret, ALL_ROLES)}
         self.people: dict[str, Person] = {}
         self._by_upn: dict[str, str] = {}
@@ -111,6 +113,7 @@ class Tenant:
     def remove_person(self, person: Person) -> None:
         """Delete a user with mailbox and drive."""
         del self.people[person.user_id]
+        self.team_book.forget_person(person.user_id)
         del self._by_upn[person.upn.casefold()]
         self._mailbox_owners.pop(self._mailbox_id(person), None)
         self._mailboxes.pop(person.user_id, None)

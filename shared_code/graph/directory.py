@@ -18,6 +18,7 @@ from shared_code.graph.batch import MAX_BATCH, BatchAnswer
 from shared_code.graph.client import GraphClient
 from shared_code.graph.concurrency import all_of
 from shared_code.graph.odata import text_of, values_of, with_query
+from shared_code.graph.team_directory import list_teams
 from shared_code.model.resource import Resource, ResourceKind, check_resource_id
 from shared_code.model.run import NotCovered
 
@@ -82,6 +83,7 @@ class TenantDirectory:
                     for member, answers in group:
                         _add(member, answers, resources, not_covered)
         await self._client.note_licences(licences)
+        _extend(resources, not_covered, await list_teams(self._client))
         resources.sort(key=lambda resource: resource.id)
         not_covered.sort(key=lambda entry: (entry.what, entry.cause))
         return tuple(resources), tuple(not_covered)
@@ -104,6 +106,15 @@ class TenantDirectory:
         return [
             (member, answers[_QUESTIONS * place : _QUESTIONS * (place + 1)]) for place, member in enumerate(members)
         ]
+
+
+def _extend(
+    resources: list[Resource],
+    not_covered: list[NotCovered],
+    more: tuple[Sequence[Resource], Sequence[NotCovered]],
+) -> None:
+    resources.extend(more[0])
+    not_covered.extend(more[1])
 
 
 def _add(

@@ -30,6 +30,7 @@ class ItemKind(StrEnum):
     PAGE = "page"
     TEAM_SETTINGS = "team_settings"
     CHANNEL = "channel"
+    CHANNEL_SETTINGS = "channel_settings"
     CHANNEL_MESSAGE = "channel_message"
 
     @property

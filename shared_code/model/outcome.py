@@ -20,6 +20,7 @@ class SkipCause(StrEnum):
     CORRUPT_AT_SOURCE = "corrupt_at_source"
     CHECKED_OUT_DRAFT = "checked_out_draft"
     """The file is stored as it was last checked in; what its author has changed since is seen by nobody else."""
+    CHANNEL_OF_ANOTHER_TEAM = "channel_of_another_team"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from local.tenant.plain_client import PlainClient
 from local.tenant.server import SimulatorThread
 from tests.contract.site_samples import add_site_samples
+from tests.contract.team_samples import add_team_samples
 
 SECRET = "s3cret"
 MIME = (
@@ -216,5 +217,6 @@ def collect_samples(simulator: SimulatorThread) -> list[Sample]:
     _add_sharing_and_versions(add, control, tenant, key, f"/drives/{drive}")
     add("patched", "driveItem", f"/drives/{drive}/items/{folder['id']}", method="PATCH", body={"name": "Newer"})
     add_site_samples(control, tenant, add)
+    add_team_samples(control, client, tenant, key, add)
     client.close()
     return samples

@@ -126,7 +126,7 @@ def _check(metadata: Metadata, type_name: str, value: Any, where: str) -> None:
         assert isinstance(value, dict), where
         type_name = _plain(str(value.get("@odata.type", type_name)).removeprefix("#"))
         for name, each in value.items():
-            if name.startswith("@"):
+            if "@" in name:
                 continue
             declared = metadata.member(type_name, name)
             if declared is None and metadata.types[type_name][2]:  # an open type

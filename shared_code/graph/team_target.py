@@ -1,0 +1,120 @@
+"""Teams as a target.
+
+Channels are folders: the original where it lives, else one of its name, else a new one. Messages go back in migration
+mode (``team_target_messages.py``), settings, members and tabs item by item (``team_target_settings.py``). A restore
+into a named channel brings messages alone. The team itself must be there: a deleted one is restored within 30 days in
+the directory, by its group.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from shared_code.errors import BackupError, TargetConflictError
+from shared_code.graph.client import GraphClient
+from shared_code.graph.target_outcomes import failed, read_form
+from shared_code.graph.team_import import StoredMessage
+from shared_code.graph.team_target_channels import TargetChannels
+from shared_code.graph.team_target_messages import MessageWork, TargetMessages
+from shared_code.graph.team_target_settings import TargetSettings
+from shared_code.model.item import Form, ItemKind, ItemVersion
+from shared_code.model.outcome import SkipCause
+from shared_code.model.resource import Resource
+from shared_code.model.write_back import RestoreItem, WriteState, Written
+
+_UNREADABLE = "What is stored of it is no Teams item."
+_NOT_HERE = "Settings, members and tabs stay as they are in a restore into a named channel."
+
+
+class TeamTarget:
+    """Satisfies the port ``Target`` for ResourceKind.TEAM."""
+
+    def __init__(self, client: GraphClient) -> None:
+        self._client = client
+
+    def open(self, resource: Resource) -> TeamSession:
+        """Begin a slice's work on one team."""
+        return TeamSession(self._client, resource)
+
+
+class TeamSession:
+    """Satisfies the port ``TargetSession`` for one team."""
+
+    def __init__(self, client: GraphClient, resource: Resource) -> None:
+        self._client = client
+        self._resource = resource
+        self._channels = TargetChannels(client, resource)
+        self._settings = TargetSettings(client, resource, self._channels)
+        self._messages: dict[str, TargetMessages] = {}
+
+    async def top_folder(self, name: str, like: ItemVersion | None) -> str:
+        """Id of the channel ``name``, made when missing. Raises TargetConflictError."""
+        del like
+        return await self._channels.named(name)
+
+    async def folder(self, version: ItemVersion, parent_target_id: str, original: bool) -> str:
+        """Id of the channel for a stored one: with a named channel (``parent_target_id``) that one, for it takes
+        the messages of all. Raises TargetConflictError."""
+        if version.change.skip_cause == SkipCause.CHANNEL_OF_ANOTHER_TEAM:
+            return parent_target_id or version.change.item_id  # nothing of it is stored here
+        if not original and parent_target_id:
+            return parent_target_id
+        return await self._channels.of(version)
+
+    async def write(self, items: Sequence[RestoreItem]) -> AsyncIterator[Written]:
+        """Write items back, settings of the team first, then each channel's messages, then channels' settings; read
+        them again and compare. A message is reported only after its channel has left migration mode."""
+        works: dict[str, list[MessageWork]] = {}
+        settings: list[tuple[RestoreItem, Mapping[str, Any]]] = []
+        for item in items:
+            try:
+                native = await _native_of(item)
+            except BackupError as error:
+                yield failed(item, error)
+                continue
+            kind = item.version.change.kind
+            stored = StoredMessage.of(native) if kind is ItemKind.CHANNEL_MESSAGE else None
+            if stored is not None:
+                works.setdefault(item.parent_target_id, []).append(MessageWork(item, stored))
+            elif kind is ItemKind.CHANNEL_MESSAGE or native is None:
+                yield Written(item.id, WriteState.FAILED, error=_UNREADABLE)
+            elif not item.to_original:
+                yield Written(item.id, WriteState.EXISTING, error=_NOT_HERE)
+            elif kind is ItemKind.TEAM_SETTINGS:
+                yield await self._write_settings(item, native)
+            else:
+                settings.append((item, native))
+        for channel_id, channel_works in works.items():
+            try:
+                outcomes = await self._messages_of(channel_id).write(channel_works)
+            except BackupError as error:  # a channel that was deleted meanwhile, or that another app imports into
+                outcomes = [failed(work.item, error) for work in channel_works]
+            for written in outcomes:
+                yield written
+        for item, native in settings:
+            yield await self._write_settings(item, native)
+
+    async def _write_settings(self, item: RestoreItem, native: Mapping[str, Any]) -> Written:
+        try:
+            if item.version.change.kind is ItemKind.TEAM_SETTINGS:
+                return await self._settings.write_team(item, native)
+            return await self._settings.write_channel(item, native, item.parent_target_id)
+        except TargetConflictError as error:
+            return Written(item.id, WriteState.FAILED, error=error.message)
+        except BackupError as error:
+            return failed(item, error)
+
+    def _messages_of(self, channel_id: str) -> TargetMessages:
+        if channel_id not in self._messages:
+            self._messages[channel_id] = TargetMessages(self._client, self._resource, channel_id, self._channels.owner)
+        return self._messages[channel_id]
+
+
+async def _native_of(item: RestoreItem) -> Mapping[str, Any] | None:
+    try:
+        native = json.loads(await read_form(item, Form.NATIVE))
+    except (ValueError, RecursionError):
+        return None
+    return native if isinstance(native, dict) else None
