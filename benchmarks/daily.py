@@ -48,7 +48,7 @@ def measure(product: Product, control: TenantControl, users: int) -> DailyRun:
         seed="daily",
     )
     customer = product.onboard(LoadedTenant(tenant_id, Load(), (), ()))
-    first = product.run(customer, 2 * _ITEMS_EACH * users)
+    first = product.run(customer, 2 * _ITEMS_EACH * users, users)
     changed = people[: math.ceil(users * CHANGED_SHARE)]
     for user in changed:
         control.add_message(tenant_id, user, b"Subject: New\r\n\r\nNew\r\n")
