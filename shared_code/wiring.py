@@ -122,6 +122,7 @@ class Application:
             directory=TenantDirectory(self.graph(customer)),
             container=_Container(self._store(customer), customer, terms, self.settings.local_run, self.now()),
             copiers=lambda kind: self._copier(customer, terms, kind),
+            terms=terms,
             now=self.now,
         )
 

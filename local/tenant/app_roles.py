@@ -22,6 +22,7 @@ CALENDARS_READ = frozenset({"Calendars.Read", "Calendars.ReadWrite"})
 CONTACTS_READ = frozenset({"Contacts.Read", "Contacts.ReadWrite"})
 FILES_WRITE = frozenset({"Files.ReadWrite.All", "Sites.ReadWrite.All", "Sites.FullControl.All"})
 FILES_READ = FILES_WRITE | {"Files.Read.All", "Sites.Read.All"}
+REPORTS = frozenset({"Reports.Read.All"})
 NOBODY: frozenset[str] = frozenset()
 
 ALL_ROLES = frozenset().union(
@@ -34,4 +35,5 @@ ALL_ROLES = frozenset().union(
     CALENDARS_READ,
     CONTACTS_READ,
     FILES_READ,
+    REPORTS,
 )

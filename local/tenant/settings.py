@@ -31,6 +31,7 @@ class TenantSettings:
     outlook_page_size: int = 100
     drive_page_size: int = 200
     language: str = "en-US"
+    conceal_names_in_reports: bool = False
 
     def changed(self, values: dict[str, Any]) -> TenantSettings:
         """Return a copy with `values`. Raises ValueError for an unknown name."""

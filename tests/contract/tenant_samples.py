@@ -102,6 +102,8 @@ def collect_samples(simulator: SimulatorThread) -> list[Sample]:
         "proxyAddresses,mailNickname"
     )
     add("user", "user", f"{people}?$select={everything}")
+    control.delete_user(tenant, control.add_user(tenant, "Gone Again")["id"])
+    add("deleted users", "user", "/directory/deletedItems/microsoft.graph.user", many=True)
     add("mailbox settings", "mailboxSettings", f"{people}/mailboxSettings")
     add("exchange settings", "exchangeSettings", f"{people}/settings/exchange")
     add("own drive", "drive", f"{people}/drive")

@@ -71,6 +71,8 @@ class Metadata:
     def step(self, type_name: str, segment: str) -> str | None:
         """Return the type after one more path segment."""
         if type_name.startswith("Collection("):
+            if segment.startswith(("microsoft.graph.", "graph.")):  # a cast
+                return f"Collection({_plain(segment)})"
             if segment.startswith("{"):
                 return type_name[11:-1]
             return self.operations.get((type_name, segment))

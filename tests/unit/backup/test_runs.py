@@ -8,18 +8,26 @@ import pytest
 
 from shared_code.backup.runs import MAX_ATTEMPTS, MAX_THROTTLED, CustomerRuns, SliceReport, Step
 from shared_code.errors import AccessDeniedError, NotImmutableError, SourceUnavailableError, ThrottledError
+from shared_code.model.lease import LeaseTerms
 from shared_code.model.outcome import Counts
 from shared_code.model.run import NotCovered, Run, RunState
 from tests.fakes.memory_runs import MemoryRuns
 from tests.fakes.run_office import CUSTOMER, Office, resource
 
+TERMS = LeaseTerms(retention_days=90, checkpoint_days=30, margin_days=7)
 NOW = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
 
 
 def make(office: Office) -> tuple[CustomerRuns, MemoryRuns]:
     ledger = MemoryRuns()
     runs = CustomerRuns(
-        CUSTOMER, runs=ledger, directory=office, container=office, copiers=lambda kind: office, now=lambda: NOW
+        CUSTOMER,
+        runs=ledger,
+        directory=office,
+        container=office,
+        copiers=lambda kind: office,
+        terms=TERMS,
+        now=lambda: office.now,
     )
     return runs, ledger
 
