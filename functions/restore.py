@@ -62,8 +62,9 @@ _BODY: dict[str, type] = {
 async def list_snapshots(req: func.HttpRequest) -> func.HttpResponse:
     """A resource's snapshots, newest first."""
     _, restores = await _restores(req)
+    now = application().now()
     points = await restores.snapshots(req.route_params["resource"])
-    return answer({"snapshots": [point.to_json() for point in points]})
+    return answer({"snapshots": [point.to_json(now) for point in points]})
 
 
 @bp.route(
@@ -85,7 +86,7 @@ async def list_items(req: func.HttpRequest) -> func.HttpResponse:
     )
     return answer(
         {
-            "snapshot": view.snapshot.to_json(),
+            "snapshot": view.snapshot.to_json(application().now()),
             "path": [{"id": entry.change.item_id, "name": entry.change.name} for entry in view.path],
             "items": [_item_json(entry) for entry in view.children],
             "next_token": view.next_token,

@@ -177,6 +177,9 @@ def _run(run: Run) -> dict[str, Any]:
         "totals": {"total": run.resources_total, "done": run.resources_done, "failed": run.resources_failed},
         "counts": run.counts.to_json(),
         "not_covered": [{"what": entry.what, "cause": entry.cause} for entry in run.not_covered],
+        "departed": [entry.to_json() for entry in run.departed],
+        "new": [{"resource_id": entry.resource_id, "display_name": entry.display_name} for entry in run.new],
+        "unseen": list(run.unseen),
         "immutable": run.immutable,
         "warnings": store_warnings(run.immutable if run.resources_total else None),
         "error": run.error,
@@ -207,4 +210,5 @@ def _resource(row: dict[str, Any]) -> dict[str, Any]:
         "last_state": outcome["state"],
         "last_seq": outcome["seq"],
         "last_error": outcome["error"],
+        "departed_since": row.get("departed_since"),
     }

@@ -43,12 +43,10 @@ from shared_code.graph.drive_target import DriveTarget
 from shared_code.graph.governor import Governor
 from shared_code.graph.mailbox_source import MailboxSource
 from shared_code.graph.mailbox_target import MailboxTarget
-from shared_code.graph.site_directory import SiteDirectory
 from shared_code.graph.site_source import SiteSource
 from shared_code.graph.site_target import SiteTarget
 from shared_code.graph.team_source import TeamSource
 from shared_code.graph.team_target import TeamTarget
-from shared_code.graph.tenant_listing import TenantListing
 from shared_code.ledger.customers import CustomerLedger
 from shared_code.ledger.damage import DamageLedger
 from shared_code.ledger.pauses import PauseLedger
@@ -165,9 +163,10 @@ class Application:
         return CustomerRuns(
             customer,
             runs=self.run_ledger,
-            directory=TenantListing(TenantDirectory(graph), SiteDirectory(graph)),
+            directory=TenantDirectory(graph),
             container=_Container(self._store(customer), customer, terms, self.settings.local_run, self.now()),
             copiers=lambda kind: self._copier(customer, terms, protection, kind),
+            terms=terms,
             now=self.now,
         )
 

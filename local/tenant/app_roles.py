@@ -43,6 +43,7 @@ CHANNEL_MESSAGES_READ = frozenset({"ChannelMessage.Read.All"})
 TABS_WRITE = frozenset({"TeamsTab.Create", "TeamsTab.ReadWrite.All"})
 TABS_READ = frozenset({"TeamsTab.Read.All", "TeamsTab.ReadWrite.All"})
 MIGRATE = frozenset({"Teamwork.Migrate.All"})
+REPORTS = frozenset({"Reports.Read.All"})
 NOBODY: frozenset[str] = frozenset()
 
 ALL_ROLES = frozenset().union(
@@ -65,4 +66,5 @@ ALL_ROLES = frozenset().union(
     CHANNEL_MESSAGES_READ,
     TABS_WRITE,
     TABS_READ,
+    REPORTS,
 )

@@ -108,7 +108,7 @@ class TenantControl(MailControl, MailboxControl, FileControl, SharingControl, Si
         return self.call("POST", f"tenants/{tenant}/users", body)
 
     def change_user(self, tenant: str, user: str, **changes: Any) -> Json:
-        """Change display_name, licensed, enabled or purpose."""
+        """Change display_name, licensed, enabled, purpose or has_archive."""
         return self.call("PATCH", f"tenants/{tenant}/users/{quote(user, safe='')}", changes)
 
     def users(self, tenant: str) -> list[Json]:
@@ -116,8 +116,12 @@ class TenantControl(MailControl, MailboxControl, FileControl, SharingControl, Si
         return list(self.call("GET", f"tenants/{tenant}/users")["users"])
 
     def delete_user(self, tenant: str, user: str) -> None:
-        """Delete a user with mailbox and drive."""
+        """Move a user to the deleted items, with mailbox and drive."""
         self.call("DELETE", f"tenants/{tenant}/users/{quote(user, safe='')}")
+
+    def restore_user(self, tenant: str, user_id: str) -> Json:
+        """Bring a deleted user back, with mailbox and drive as they were."""
+        return self.call("POST", f"tenants/{tenant}/users/{quote(user_id, safe='')}/restore")
 
     def generate(self, tenant: str, **spec: Any) -> list[str]:
         """Add generated people: users, messages_per_user, events_per_user, contacts_per_user, files_per_user,

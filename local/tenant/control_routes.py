@@ -108,6 +108,8 @@ class ControlInterface:
             case ("DELETE", "users", key):
                 tenant.remove_person(_person(tenant, key))
                 return {}
+            case ("POST", "users", key, "restore"):
+                return _person_json(tenant, tenant.restore_person(key))
             case ("POST", "edits"):
                 operations = body if isinstance(body, list) else body["edits"]
                 return {"results": [_edit(tenant, op) for op in operations]}
@@ -190,7 +192,7 @@ def _add_person(tenant: Tenant, body: Json) -> Person:
 
 def _change_person(tenant: Tenant, key: str, body: Json) -> Person:
     person = _person(tenant, key)
-    for name in ("display_name", "licensed", "enabled", "purpose"):
+    for name in ("display_name", "licensed", "enabled", "purpose", "has_archive"):
         if name in body:
             setattr(person, name, body[name])
     return person

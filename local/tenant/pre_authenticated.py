@@ -11,6 +11,7 @@ from local.tenant.answers import Answer, GraphError, Piece, bad_request, json_an
 from local.tenant.call import Call
 from local.tenant.mail_item import MailItem, item_from_native
 from local.tenant.mailbox import Mailbox
+from local.tenant.report_routes import report_answer
 from local.tenant.uploads import answer_upload
 
 _RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
@@ -22,7 +23,7 @@ def prepare(call: Call) -> Prepared:
     for a URL that was changed, has expired, or is of no service."""
     kind, _, rest = call.path.strip("/").partition("/")
     token = rest.partition("/")[0] if kind != "_import" else call.query.get("authtoken", "")
-    purpose = {"_download": "download", "_upload": "upload", "_import": "import"}[kind]
+    purpose = {"_download": "download", "_upload": "upload", "_import": "import", "_report": "report"}[kind]
     try:
         sealed = call.simulator.sealer.open(purpose, token)
     except ValueError as error:
@@ -32,6 +33,8 @@ def prepare(call: Call) -> Prepared:
         raise GraphError(401, "unauthenticated", "The tenant of the URL is gone.")
     if purpose == "download":
         return "drive.download", lambda each: _download(each, *sealed[1:])
+    if purpose == "report":
+        return "reports.download", lambda each: report_answer(each, *sealed[1:])
     if purpose == "upload":
         return (
             f"drive.upload{'' if call.method == 'PUT' else '.' + call.method.lower()}",

@@ -99,6 +99,8 @@ def _split(call: Call, raw_path: str) -> list[str]:
         inside = match["inside"]
         if inside.startswith("token="):
             call.query["token"] = inside[6:].strip("'")
+        elif inside.startswith("period="):
+            call.query["period"] = inside[7:].strip("'")
         elif inside:
             segments.append(inside.strip("'"))
     return segments

@@ -40,6 +40,7 @@ class TenantSettings:
     limits: bool = False
     licences: int | None = None
     request_duration_s: float = 0.0
+    conceal_names_in_reports: bool = False
 
     def changed(self, values: dict[str, Any]) -> TenantSettings:
         """Return a copy with `values`. Raises ValueError for an unknown name."""

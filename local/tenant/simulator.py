@@ -14,6 +14,7 @@ from local.tenant.answers import Answer, GraphError, Piece, error_answer
 from local.tenant.call import Call
 from local.tenant.clock import format_time
 from local.tenant.content import Spool
+from local.tenant.deleted_account_routes import add_deleted_account_routes
 from local.tenant.directory_routes import add_directory_routes
 from local.tenant.drive_routes import add_drive_routes
 from local.tenant.faults import FaultAction, FaultRules
@@ -22,6 +23,7 @@ from local.tenant.list_routes import add_list_routes
 from local.tenant.mailbox_routes import add_mailbox_routes
 from local.tenant.outlook_routes import add_outlook_routes
 from local.tenant.page_routes import add_page_routes
+from local.tenant.report_routes import add_report_routes
 from local.tenant.request_log import RequestLog
 from local.tenant.routing import Handler, RouteTable
 from local.tenant.sealed_text import Sealer
@@ -92,6 +94,8 @@ class Simulator:
         add_page_routes(self.routes)
         add_file_field_routes(self.routes)
         add_team_routes(self.routes)
+        add_deleted_account_routes(self.routes)
+        add_report_routes(self.routes)
         from local.tenant.batch import add_batch_route
 
         add_batch_route(self.routes)
@@ -200,7 +204,7 @@ class Simulator:
     def _admit(self, call: Call) -> Handler:
         """Return who answers the call, once it is known that it may be asked."""
         if not call.path.startswith(_VERSION):
-            if call.path.startswith(("/_download/", "/_upload/", "/_import/")):
+            if call.path.startswith(("/_download/", "/_upload/", "/_import/", "/_report/")):
                 call.operation = call.path.split("/")[1].lstrip("_")
                 call.operation, handler = pre_authenticated.prepare(call)
                 return handler

@@ -41,6 +41,7 @@ class Person:
     licensed: bool = True
     enabled: bool = True
     is_guest: bool = False
+    has_archive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,17 @@ class GeneratedPlan:
     seed: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeletedAccount:
+    """A user in the deleted items; what mailbox and drive held waits there until the user is restored."""
+
+    person: Person
+    deleted_at: str
+    mailbox: Mailbox | None
+    drive: Drive | None
+    plan: GeneratedPlan | None
+
+
 class Tenant:
     """State of one tenant. Mailboxes and drives come into being when they are first asked for."""
 
@@ -71,6 +83,7 @@ class Tenant:
         self.team_book = TeamBook(tenant_id, self.clock)
         self.apps = {DEFAULT_APP: App(DEFAULT_APP, secret, ALL_ROLES)}
         self.people: dict[str, Person] = {}
+        self.deleted_accounts: dict[str, DeletedAccount] = {}
         self._by_upn: dict[str, str] = {}
         self._mailboxes: dict[str, Mailbox] = {}
         self._mailbox_owners: dict[str, str] = {}
@@ -92,6 +105,7 @@ class Tenant:
         if key in self._by_upn:
             raise ValueError(f"user principal name {person.upn} is taken")
         self.people[person.user_id] = person
+        self.deleted_accounts.pop(person.user_id, None)
         self._by_upn[key] = person.user_id
         if person.has_mailbox:
             self._mailbox_owners[self._mailbox_id(person)] = person.user_id
@@ -111,16 +125,29 @@ class Tenant:
         return found
 
     def remove_person(self, person: Person) -> None:
-        """Delete a user with mailbox and drive."""
+        """Move a user to the deleted items, with mailbox and drive."""
+        mailbox, drive = self.mailbox(person), self.drive(person)
         del self.people[person.user_id]
         self.team_book.forget_person(person.user_id)
         del self._by_upn[person.upn.casefold()]
         self._mailbox_owners.pop(self._mailbox_id(person), None)
         self._mailboxes.pop(person.user_id, None)
-        drive = self._drives.pop(person.user_id, None)
+        self._drives.pop(person.user_id, None)
         if drive is not None:
             self._drive_owners.pop(drive.drive_id, None)
-        self._plans.pop(person.user_id, None)
+        plan = self._plans.pop(person.user_id, None)
+        self.deleted_accounts[person.user_id] = DeletedAccount(person, self.clock.stamp(), mailbox, drive, plan)
+
+    def restore_person(self, user_id: str) -> Person:
+        """Bring a deleted user back as it was. Raises KeyError."""
+        account = self.deleted_accounts.pop(user_id)
+        person = self.add_person(account.person, account.plan)
+        if account.mailbox is not None:
+            self._mailboxes[user_id] = account.mailbox
+        if account.drive is not None:
+            self._drives[user_id] = account.drive
+            self._drive_owners[account.drive.drive_id] = user_id
+        return person
 
     def mailbox(self, person: Person) -> Mailbox | None:
         """Return the user's mailbox, or None."""

@@ -13,7 +13,7 @@ from shared_code.backup.ports import CatalogLookup, SliceWriter, Source, Vault
 from shared_code.backup.state import SliceState
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import ItemKind, ItemVersion
-from shared_code.model.outcome import ItemSkip, SkipCause
+from shared_code.model.outcome import SkipCause
 from shared_code.model.snapshot import FeedState, PartialFile, PendingChange
 from shared_code.model.versions import PreviousVersions
 
@@ -117,6 +117,11 @@ class BatchCopier:
             force=entry.force or (entry.feed, change.item_id) in state.damaged,
         )
         match decision.action:
+            case Action.FETCH | Action.STREAM if state.is_given_up(entry) and not entry.force:
+                state.skip_again(entry)
+                await self._keep(entry, decision.version)
+                self._meter.add(items=1)
+                return
             case Action.FETCH:
                 fetches.append(entry)
                 return
@@ -183,12 +188,9 @@ class BatchCopier:
         self._state.count(gone=1)
 
     async def _skip(self, entry: PendingChange, cause: SkipCause, living: ItemVersion | None) -> None:
-        state, change = self._state, entry.change
-        state.settle(entry.feed, change.item_id)
-        state.skips[(entry.feed, change.item_id)] = ItemSkip(entry.feed, change.item_id, change.name, cause)
-        state.count(skipped=1)
-        if change.kind.is_folder:  # what lies in it may well be stored, and needs its place
-            await self._write(ItemVersion(entry.feed, change))
+        self._state.skip(entry, cause)
+        if entry.change.kind.is_folder:  # what lies in it may well be stored, and needs its place
+            await self._write(ItemVersion(entry.feed, entry.change))
         else:
             await self._keep(entry, living)
 

@@ -22,8 +22,8 @@ from shared_code.errors import BlobExistsError, BlobNotFoundError, IntegrityErro
 from shared_code.model.item import ItemVersion
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import Resource
-from shared_code.model.run import ResourceOutcome, RunState
-from shared_code.model.snapshot import SegmentRef, Snapshot, SnapshotState
+from shared_code.model.run import ResourceOutcome
+from shared_code.model.snapshot import SegmentRef, Snapshot
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class ResourceCopier:
         """
         (latest, number), damaged = await asyncio.gather(self._latest(resource), self._damage.damaged(resource.id))
         if latest and latest.run_id == run_id:
-            return SliceResult(outcome_of(latest))
+            return SliceResult(ResourceOutcome.of(latest))
         state = await self._begin(resource, run_id, latest, number + 1)
         state.damaged = frozenset(damaged)
         state.lower_marks(self._terms, self._now())
@@ -195,10 +195,11 @@ class ResourceCopier:
             snapshot = winner
         if state.repaired:
             await self._damage.repaired(state.resource.id, sorted(state.repaired))
-        return SliceResult(outcome_of(snapshot))
+        return SliceResult(ResourceOutcome.of(snapshot))
 
     async def _bury(self, state: SliceState) -> None:
         """Write tombstones for what is gone without a word: below deleted folders, or missing in a new listing."""
+        state.doubt_skips()
         relisted = state.relisted()
         if not relisted and not state.folder_gone:
             return
@@ -224,17 +225,3 @@ class ResourceCopier:
     def _add_segment(state: SliceState, segment: SegmentRef | None) -> None:
         if segment:
             state.segments += (segment,)
-
-
-def outcome_of(snapshot: Snapshot) -> ResourceOutcome:
-    """What a committed snapshot means for its run."""
-    complete = snapshot.state is SnapshotState.COMPLETE
-    return ResourceOutcome(
-        resource_id=snapshot.resource.id,
-        kind=str(snapshot.resource.kind),
-        display_name=snapshot.resource.display_name,
-        state=RunState.COMPLETE if complete else RunState.PARTIAL,
-        seq=snapshot.seq,
-        counts=snapshot.counts,
-        error="" if complete else f"{len(snapshot.failures)} items failed and will be tried first next time",
-    )

@@ -150,11 +150,6 @@ class SliceWriter(Protocol):
     progress record or a snapshot names it."""
 
     @property
-    def rows(self) -> int:
-        """Item versions added so far."""
-        ...
-
-    @property
     def written_bytes(self) -> int:
         """Stored (compressed) bytes that went into packs so far."""
         ...

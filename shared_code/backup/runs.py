@@ -18,9 +18,11 @@ from typing import Protocol
 
 from shared_code.backup.copier import ResourceCopier
 from shared_code.errors import BackupError, ThrottledError
+from shared_code.model.census import Census, Comings, Known, compare_census
+from shared_code.model.lease import LeaseTerms
 from shared_code.model.outcome import Counts
-from shared_code.model.resource import Customer, Resource, ResourceKind
-from shared_code.model.run import NotCovered, ResourceOutcome, Run, RunState, RunTask
+from shared_code.model.resource import Customer, ResourceKind
+from shared_code.model.run import Departed, Newcomer, ResourceOutcome, Run, RunState, RunTask
 
 # The same resource is tried in this many rounds before the run gives it up; one that Graph puts off is not at fault
 # and gets more of them, with the wait that Graph asks for in between, within the bounds of ``Waits``.
@@ -30,6 +32,7 @@ _NOBODY = (
     "The tenant lists nothing that can be backed up. Check that the app is still consented to there, and that its "
     "users have licences."
 )
+_MOST_REASONS = 3
 _log = logging.getLogger(__name__)
 
 
@@ -52,8 +55,8 @@ class Waits:
 class Directory(Protocol):
     """What a run needs of the tenant's directory."""
 
-    async def list_resources(self) -> tuple[Sequence[Resource], Sequence[NotCovered]]:
-        """Everything that can be protected, and what cannot and why. Raises SourceError."""
+    async def list_resources(self) -> Census:
+        """Everything that can be protected, what cannot and why, and what could not be seen. Raises SourceError."""
         ...
 
 
@@ -66,6 +69,8 @@ class Runs(Protocol):
     async def save_task(self, customer_id: str, run_id: str, task: RunTask) -> None: ...
     async def task(self, run_id: str, number: int) -> RunTask | None: ...
     async def tasks(self, run_id: str) -> list[RunTask]: ...
+    async def known(self, customer_id: str) -> list[Known]: ...
+    async def mark_departed(self, customer_id: str, resource_id: str, since: datetime) -> None: ...
 
 
 class Container(Protocol):
@@ -102,6 +107,7 @@ class CustomerRuns:
         directory: Directory,
         container: Container,
         copiers: Callable[[ResourceKind], ResourceCopier],
+        terms: LeaseTerms,
         now: Callable[[], datetime],
         waits: Waits | None = None,
     ) -> None:
@@ -111,6 +117,7 @@ class CustomerRuns:
         self._directory = directory
         self._container = container
         self._copiers = copiers
+        self._terms = terms
         self._now = now
 
     async def plan(self, run_id: str, limit: int | None = None) -> Round:
@@ -128,20 +135,49 @@ class CustomerRuns:
         run = Run(run_id, self._customer.id, RunState.RUNNING, started_at)
         if run != present:  # a run that was asked for is noted already
             await self._runs.save(run)
-        (resources, not_covered), _ = await asyncio.gather(
-            self._directory.list_resources(), self._container.keep_record()
-        )
+        census, _ = await asyncio.gather(self._directory.list_resources(), self._container.keep_record())
+        comings, departed = await self._comings(census)
         # An earlier attempt may have noted some already, with numbers that stay theirs.
         known = {task.resource.id for task in noted}
-        ordered = sorted((entry for entry in resources if entry.id not in known), key=lambda entry: entry.id)
+        ordered = sorted((entry for entry in census.resources if entry.id not in known), key=lambda entry: entry.id)
         first = noted[-1].number + 1 if noted else 0
         new = [RunTask(first + place, entry) for place, entry in enumerate(ordered)]
         await self._runs.add_tasks(run_id, new)
         planned = replace(
-            run, resources_total=len(noted) + len(new), not_covered=tuple(not_covered), immutable=immutable
+            run,
+            resources_total=len(noted) + len(new),
+            not_covered=census.not_covered,
+            departed=departed,
+            new=tuple(Newcomer(entry.id, entry.display_name) for entry in comings.new),
+            unseen=(*(entry.reason for entry in census.unseen), *comings.suspicious),
+            immutable=immutable,
         )
         await self._runs.save(planned)
         return _round([*noted, *new], -1, limit, self._now())
+
+    async def _comings(self, census: Census) -> tuple[Comings, tuple[Departed, ...]]:
+        """Who came and who left since the runs before; that somebody left is noted with them."""
+        now = self._now()
+        known = await self._runs.known(self._customer.id)
+        # What has no restore point that is still promised is past reporting.
+        kept = [
+            entry for entry in known if entry.snapshot_at is None or self._terms.in_retention(entry.snapshot_at, now)
+        ]
+        comings = compare_census(census, kept)
+        for entry in comings.departed:
+            if entry.departed_since is None:
+                await self._runs.mark_departed(self._customer.id, entry.resource.id, now)
+        deleted = dict(census.deleted_accounts)
+        return comings, tuple(
+            Departed(
+                entry.resource.id,
+                entry.resource.display_name,
+                entry.snapshot_at,
+                entry.departed_since or now,
+                deleted.get(entry.resource.attributes.get("user_id", "")),
+            )
+            for entry in comings.departed
+        )
 
     async def round(self, run_id: str, after: int, limit: int) -> Round:
         """The unfinished tasks behind number ``after`` (-1: from the first) whose time has come, at most ``limit``."""
@@ -191,15 +227,18 @@ class CustomerRuns:
         return replace(task, outcome=outcome)
 
     async def close(self, run_id: str) -> Run:
-        """Sum the run up from its tasks. A run that found nothing to do is partial: a tenant that lists nobody has most
-        likely withdrawn something from the app."""
+        """Sum the run up from its tasks. A run that found nothing to do is partial, for a tenant that lists nobody has
+        most likely withdrawn something from the app; so is one that could not see everything."""
         run, tasks = await asyncio.gather(self._runs.get(self._customer.id, run_id), self._runs.tasks(run_id))
         if run is None:
             raise BackupError("A run is closed that was never planned.", run_id=run_id)
         outcomes = [task.outcome for task in tasks if task.outcome]
         failed = sum(outcome.state is RunState.FAILED for outcome in outcomes)
         whole = (
-            bool(tasks) and len(outcomes) == len(tasks) and all(entry.state is RunState.COMPLETE for entry in outcomes)
+            bool(tasks)
+            and not run.unseen
+            and len(outcomes) == len(tasks)
+            and all(entry.state is RunState.COMPLETE for entry in outcomes)
         )
         state = RunState.COMPLETE if whole else RunState.PARTIAL
         if outcomes and failed == len(outcomes):
@@ -211,7 +250,7 @@ class CustomerRuns:
             resources_done=len(outcomes),
             resources_failed=failed,
             counts=sum((outcome.counts for outcome in outcomes), Counts()),
-            error="" if tasks else _NOBODY,
+            error=" ".join(run.unseen[:_MOST_REASONS]) if tasks else _NOBODY,
         )
         await self._runs.save(closed)
         return closed

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from shared_code.model.item import Change, ItemKind, ItemVersion
 from shared_code.model.lease import CheckpointMark, LeaseTerms
-from shared_code.model.outcome import Counts, ItemFailure, ItemSkip, SkipCause
+from shared_code.model.outcome import MOST_ATTEMPTS, Counts, ItemFailure, ItemSkip, SkipCause
 from shared_code.model.resource import Resource
 from shared_code.model.snapshot import (
     FeedState,
@@ -210,10 +210,55 @@ class SliceState:
             self.skips[(feed, change.item_id)] = ItemSkip(feed, change.item_id, change.name, SkipCause(withheld))
 
     def fail(self, entry: PendingChange, error: str) -> None:
-        """Put an item on the retry list; it was tried in one more run."""
-        key = (entry.feed, entry.change.item_id)
-        self.failures[key] = ItemFailure(entry.feed, replace(entry.change, transient={}), error, entry.attempts + 1)
+        """Put an item on the retry list: it was tried in one more run. After MOST_ATTEMPTS of them it is skipped until
+        it changes. A feed that lists the same again in the same run does not make it another run, nor a new item."""
+        change, key = entry.change, (entry.feed, entry.change.item_id)
+        earlier = self.failures.pop(key, None)
+        attempts = entry.attempts + 1
+        if earlier and change.etag and earlier.change.etag == change.etag:
+            attempts = max(attempts, earlier.attempts)
+        if attempts >= MOST_ATTEMPTS or self.is_given_up(entry):
+            tried = replace(change, transient={})
+            given_up = ItemSkip(entry.feed, change.item_id, change.name, SkipCause.GIVEN_UP, self.seq, tried, error)
+            self.skips[key] = given_up
+            self.count(skipped=1)
+            return
+        self.skips.pop(key, None)
+        self.failures[key] = ItemFailure(entry.feed, replace(change, transient={}), error, attempts)
         self.count(failed=1)
+
+    def is_given_up(self, entry: PendingChange) -> bool:
+        """Whether this very version of an item failed too often to be tried again."""
+        skip = self.skips.get((entry.feed, entry.change.item_id))
+        if skip is None or skip.change is None or not skip.change.etag:
+            return False
+        return skip.cause is SkipCause.GIVEN_UP and skip.change.etag == entry.change.etag
+
+    def skip(self, entry: PendingChange, cause: SkipCause) -> None:
+        """Note that an item is not stored, for a cause of its own."""
+        change = entry.change
+        self.settle(entry.feed, change.item_id)
+        self.skips[(entry.feed, change.item_id)] = ItemSkip(entry.feed, change.item_id, change.name, cause, self.seq)
+        self.count(skipped=1)
+
+    def skip_again(self, entry: PendingChange) -> None:
+        """The source still tells of an item that was given up, and nothing of it has changed."""
+        key = (entry.feed, entry.change.item_id)
+        self.skips[key] = replace(self.skips[key], seen_in=self.seq)
+        self.count(skipped=1)
+
+    def doubt_skips(self) -> None:
+        """Skipped items have no row in the catalog, so nothing buries them. What a new listing does not name is gone;
+        what was given up may have gone with a folder: the next run asks once more."""
+        relisted = self.relisted()
+        for key, skip in list(self.skips.items()):
+            if skip.seen_in == self.seq:
+                continue
+            if skip.feed in relisted or skip.feed not in self.feeds:
+                del self.skips[key]
+            elif self.folder_gone and skip.change is not None:
+                del self.skips[key]
+                self.failures[key] = ItemFailure(skip.feed, skip.change, skip.error, MOST_ATTEMPTS - 1)
 
     def fail_feed(self, feed: str, error: str) -> None:
         """A feed could not be read: what it held stays as it was, and the snapshot is partial. Its folder's deletion

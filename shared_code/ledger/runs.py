@@ -9,10 +9,11 @@ from typing import Any
 from azure.data.tables.aio import TableServiceClient
 
 from shared_code.ledger.tables import Table
+from shared_code.model.census import Known
 from shared_code.model.item import format_time, parse_time
 from shared_code.model.outcome import Counts
 from shared_code.model.resource import Resource
-from shared_code.model.run import NotCovered, ResourceOutcome, Run, RunState, RunTask
+from shared_code.model.run import Departed, Newcomer, NotCovered, ResourceOutcome, Run, RunState, RunTask
 
 
 class RunLedger:
@@ -53,8 +54,28 @@ class RunLedger:
 
     async def index_resource(self, customer_id: str, run_id: str, resource: Resource, outcome: ResourceOutcome) -> None:
         """Note the newest outcome of a resource."""
-        newest = {"run_id": run_id, "resource": resource.to_json(), "outcome": outcome.to_json()}
+        last = {"seq": outcome.seq, "committed_at": format_time(outcome.committed_at) if outcome.committed_at else None}
+        if not outcome.seq:  # a run that failed takes no restore point away
+            before = await self._resources.get(customer_id, resource.id)
+            last = (before or {}).get("last_snapshot") or last
+        newest = {
+            "run_id": run_id,
+            "resource": resource.to_json(),
+            "outcome": outcome.to_json(),
+            "last_snapshot": last,
+            "departed_since": None,
+        }
         await self._resources.put(customer_id, resource.id, newest)
+
+    async def known(self, customer_id: str) -> list[Known]:
+        """Every resource that ever was in a run, with its newest restore point."""
+        return [_known(row) for row in await self._resources.rows(customer_id)]
+
+    async def mark_departed(self, customer_id: str, resource_id: str, since: datetime) -> None:
+        """Note since when a resource is missed; its next outcome, should it come back, takes that away again."""
+        row = await self._resources.get(customer_id, resource_id)
+        if row:
+            await self._resources.put(customer_id, resource_id, {**row, "departed_since": format_time(since)})
 
     async def task(self, run_id: str, number: int) -> RunTask | None:
         """One resource of a run, by its number."""
@@ -66,8 +87,21 @@ class RunLedger:
         return [_task_from_json(row) for row in await self._tasks.rows(run_id)]
 
     async def resources(self, customer_id: str) -> list[dict[str, Any]]:
-        """Newest outcome of each resource that ever was in a run: ``run_id``, ``resource``, ``outcome``."""
+        """Newest outcome of each resource that ever was in a run: ``run_id``, ``resource``, ``outcome``, and since when
+        it is missed (``departed_since``)."""
         return list(await self._resources.rows(customer_id))
+
+
+def _known(row: dict[str, Any]) -> Known:
+    last, since = row.get("last_snapshot") or {}, row.get("departed_since")
+    seq = last.get("seq") or row["outcome"]["seq"]
+    committed = last.get("committed_at") or row["outcome"].get("committed_at")
+    return Known(
+        Resource.from_json(row["resource"]),
+        seq,
+        parse_time(committed) if committed else None,
+        parse_time(since) if since else None,
+    )
 
 
 def _row(number: int) -> str:
@@ -113,7 +147,10 @@ def _run_to_json(run: Run) -> dict[str, Any]:
         "resources_done": run.resources_done,
         "resources_failed": run.resources_failed,
         "counts": run.counts.to_json(),
-        "not_covered": [{"what": entry.what, "cause": entry.cause} for entry in run.not_covered],
+        "not_covered": [{"what": entry.what, "cause": str(entry.cause)} for entry in run.not_covered],
+        "departed": [entry.to_json() for entry in run.departed],
+        "new": [{"resource_id": entry.resource_id, "display_name": entry.display_name} for entry in run.new],
+        "unseen": list(run.unseen),
         "immutable": run.immutable,
         "error": run.error,
     }
@@ -131,7 +168,10 @@ def _run_from_json(row: dict[str, Any]) -> Run:
         resources_done=row["resources_done"],
         resources_failed=row["resources_failed"],
         counts=Counts.from_json(row["counts"]),
-        not_covered=tuple(NotCovered(**entry) for entry in row["not_covered"]),
+        not_covered=tuple(NotCovered(entry["what"], entry["cause"]) for entry in row["not_covered"]),
+        departed=tuple(Departed.from_json(entry) for entry in row.get("departed", ())),
+        new=tuple(Newcomer(**entry) for entry in row.get("new", ())),
+        unseen=tuple(row.get("unseen", ())),
         immutable=row["immutable"],
         error=row["error"],
     )

@@ -9,6 +9,9 @@ from typing import Any, Self
 
 from shared_code.model.item import Change
 
+# How many runs try an item before it is given up. A week of daily runs outlasts outages, and throttling by far.
+MOST_ATTEMPTS = 7
+
 
 class SkipCause(StrEnum):
     """Permanent, named causes for not storing an item. Reported, never silent."""
@@ -21,6 +24,9 @@ class SkipCause(StrEnum):
     CHECKED_OUT_DRAFT = "checked_out_draft"
     """The file is stored as it was last checked in; what its author has changed since is seen by nobody else."""
     CHANNEL_OF_ANOTHER_TEAM = "channel_of_another_team"
+    GIVEN_UP = "given_up"
+    """It failed in MOST_ATTEMPTS runs. Unlike the others this is no property of the item: it should have been stored,
+    so a snapshot with such a skip is partial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +55,37 @@ class ItemFailure:
 
 @dataclass(frozen=True, slots=True)
 class ItemSkip:
-    """An item that will not be stored until it changes, and why."""
+    """An item that will not be stored until it changes, and why. ``seen_in``: number of the snapshot for which the
+    source last told of it. Of one that was given up: ``change``, as it was tried (another etag makes it an ordinary
+    item again), and the last ``error``."""
 
     feed: str
     item_id: str
     name: str
     cause: SkipCause
+    seen_in: int = 0
+    change: Change | None = None
+    error: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """JSON form, as it stands in snapshots."""
-        return {"feed": self.feed, "item_id": self.item_id, "name": self.name, "cause": str(self.cause)}
+        value = {"feed": self.feed, "item_id": self.item_id, "name": self.name, "cause": str(self.cause)}
+        seen = {"seen_in": self.seen_in} if self.seen_in else {}
+        tried = {"change": self.change.to_json(), "error": self.error} if self.change else {}
+        return {**value, **seen, **tried}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Inverse of to_json."""
-        return cls(value["feed"], value["item_id"], value["name"], SkipCause(value["cause"]))
+        return cls(
+            value["feed"],
+            value["item_id"],
+            value["name"],
+            SkipCause(value["cause"]),
+            value.get("seen_in", 0),
+            Change.from_json(value["change"]) if value.get("change") else None,
+            value.get("error", ""),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Self
 from shared_code.errors import UnsupportedFormatError
 from shared_code.model.item import Change, ChunkRef, format_time, parse_time
 from shared_code.model.lease import CheckpointMark
-from shared_code.model.outcome import Counts, ItemFailure, ItemSkip
+from shared_code.model.outcome import Counts, ItemFailure, ItemSkip, SkipCause
 from shared_code.model.resource import Resource
 
 FORMAT_VERSION = 1
@@ -25,7 +25,8 @@ class SegmentKind(StrEnum):
 
 
 class SnapshotState(StrEnum):
-    """``partial`` when an item failed, so that everybody sees it."""
+    """``partial`` when something that should have been stored is not, so that everybody sees it: an item failed, or was
+    given up after it had failed too often. What is skipped for a cause of its own makes none partial."""
 
     COMPLETE = "complete"
     PARTIAL = "partial"
@@ -83,8 +84,13 @@ class Snapshot:
 
     @property
     def state(self) -> SnapshotState:
-        """Partial as soon as one item failed."""
-        return SnapshotState.PARTIAL if self.failures else SnapshotState.COMPLETE
+        """Partial as soon as one item failed or is given up."""
+        return SnapshotState.PARTIAL if self.failures or self.given_up else SnapshotState.COMPLETE
+
+    @property
+    def given_up(self) -> tuple[ItemSkip, ...]:
+        """Items that are skipped because they failed too often."""
+        return tuple(skip for skip in self.skips if skip.cause is SkipCause.GIVEN_UP)
 
     def to_json(self) -> dict[str, Any]:
         """JSON form, as stored."""

@@ -26,12 +26,13 @@ class Browsing:
         """A resource's restore points, newest first. Raises SnapshotNotFoundError when there are none."""
         gate = asyncio.Semaphore(_READS_AT_ONCE)
 
-        async def point(seq: int) -> RestorePoint:
+        async def read(seq: int) -> Snapshot:
             async with gate:
-                return RestorePoint.of(await self._archive.snapshot(resource_id, seq))
+                return await self._archive.snapshot(resource_id, seq)
 
         numbers = await self._numbers(resource_id)
-        return tuple(await asyncio.gather(*(point(seq) for seq in reversed(numbers))))
+        snapshots = await asyncio.gather(*(read(seq) for seq in reversed(numbers)))
+        return tuple(RestorePoint.of(snapshot, snapshots[0]) for snapshot in snapshots)
 
     async def resolve(self, resource_id: str, *, seq: int | None = None, at: datetime | None = None) -> Snapshot:
         """Snapshot ``seq``, or the newest one committed at or before ``at``, or (neither) the newest of all.
@@ -70,7 +71,8 @@ class Browsing:
             page = await reader.children(parent_id or await _top(reader), limit, token)
         finally:
             await reader.aclose()
-        return FolderView(RestorePoint.of(snapshot), path, page.versions, page.next_token)
+        newest = await self.resolve(resource_id)
+        return FolderView(RestorePoint.of(snapshot, newest), path, page.versions, page.next_token)
 
     async def _numbers(self, resource_id: str) -> tuple[int, ...]:
         numbers = await self._archive.snapshots(check_resource_id(resource_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared_code.model.item import ItemVersion, format_time
@@ -14,7 +14,8 @@ from shared_code.model.snapshot import Snapshot, SnapshotState
 @dataclass(frozen=True, slots=True)
 class RestorePoint:
     """A line in the list of a resource's snapshots. ``failed`` and ``skipped`` items are not in the snapshot
-    in the version of that day."""
+    in the version of that day. Until ``promised_until`` it is certain to be restorable; after that it may be there for
+    some more weeks, and then some of it may be gone."""
 
     seq: int
     started_at: datetime
@@ -23,10 +24,13 @@ class RestorePoint:
     counts: Counts
     failed: int
     skipped: int
+    promised_until: datetime
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> RestorePoint:
-        """The line for a snapshot."""
+    def of(cls, snapshot: Snapshot, newest: Snapshot) -> RestorePoint:
+        """The line for a snapshot. The retention is that on which it was leased; a longer one that was agreed since
+        holds for it as soon as ``newest`` was leased on that, which renewed the leases of all."""
+        days = max(snapshot.checkpoint.retention_days, newest.checkpoint.retention_days)
         return cls(
             snapshot.seq,
             snapshot.started_at,
@@ -35,10 +39,11 @@ class RestorePoint:
             snapshot.counts,
             len(snapshot.failures),
             len(snapshot.skips),
+            snapshot.committed_at + timedelta(days=days),
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON form, as the API shows it."""
+    def to_json(self, now: datetime) -> dict[str, Any]:
+        """JSON form, as the API shows it at ``now``."""
         return {
             "seq": self.seq,
             "started_at": format_time(self.started_at),
@@ -47,6 +52,8 @@ class RestorePoint:
             "counts": self.counts.to_json(),
             "failed": self.failed,
             "skipped": self.skipped,
+            "promised_until": format_time(self.promised_until),
+            "promised": now <= self.promised_until,
         }
 
 

@@ -7,16 +7,14 @@ A change of the customer writes another record; the one that was created last is
 
 from __future__ import annotations
 
-import hashlib
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from shared_code.errors import BlobNotFoundError, InvalidIdError
+from shared_code.errors import BlobNotFoundError, IntegrityError, InvalidIdError, UnsupportedFormatError
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import Customer
 from shared_code.vault.blob_names import random_name
 from shared_code.vault.blob_store import BlobInfo, BlobStore
+from shared_code.vault.records import decode_record, encode_record
 
 FORMAT_VERSION = 1
 PREFIX = "customer/"
@@ -55,7 +53,7 @@ class CustomerRecord:
                 data = await self._store.read(info.name, version_id=info.version_id)
             except BlobNotFoundError:
                 continue
-            customer = _decode(data)
+            customer = _decode(info.name, data)
             if customer is not None:
                 return info, customer
         return None
@@ -75,26 +73,22 @@ def _created(info: BlobInfo) -> tuple[datetime, str]:
 
 
 def _encode(customer: Customer) -> bytes:
-    record = {
-        "format": FORMAT_VERSION,
-        "id": customer.id,
-        "display_name": customer.display_name,
-        "tenant_id": customer.tenant_id,
-    }
-    return _canonical({**record, "sha256": hashlib.sha256(_canonical(record)).hexdigest()})
+    return encode_record(
+        {
+            "format": FORMAT_VERSION,
+            "id": customer.id,
+            "display_name": customer.display_name,
+            "tenant_id": customer.tenant_id,
+        }
+    )
 
 
-def _decode(data: bytes) -> Customer | None:
+def _decode(name: str, data: bytes) -> Customer | None:
     """None for anything that is no intact record of this format."""
     try:
-        record: dict[str, Any] = json.loads(data)
-        digest = record.pop("sha256")
-        if hashlib.sha256(_canonical(record)).hexdigest() != digest or record["format"] != FORMAT_VERSION:
+        record = decode_record(name, data)
+        if record["format"] != FORMAT_VERSION:
             return None
         return Customer(str(record["id"]), str(record["display_name"]), str(record["tenant_id"]))
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError, InvalidIdError):
+    except (IntegrityError, UnsupportedFormatError, KeyError, InvalidIdError):
         return None
-
-
-def _canonical(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, separators=(",", ":"), sort_keys=True).encode("ascii")

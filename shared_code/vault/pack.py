@@ -165,6 +165,12 @@ def check_header(header: bytes, name: str) -> None:
         )
 
 
+def _longest_footer(count: int) -> int:
+    """What ``count`` entries take at most, however badly they compress: nothing longer is read into memory."""
+    plain = count * _ENTRY.size
+    return plain + plain // 128 + 1024
+
+
 async def read_footer(store: BlobStore, name: str, version_id: str, size_bytes: int) -> tuple[PackEntry, ...]:
     """List the chunks of a pack of ``size_bytes`` bytes, read by ranges: header, trailer, footer.
 
@@ -179,7 +185,7 @@ async def read_footer(store: BlobStore, name: str, version_id: str, size_bytes: 
         raise IntegrityError(f"The pack {name} does not end like a pack.", pack=name, offset=trailer_at)
     length, count, sha256, _ = _TRAILER.unpack(trailer)
     footer_at = trailer_at - length
-    if footer_at < _HEADER.size or count > MAX_CHUNKS:
+    if footer_at < _HEADER.size or count > MAX_CHUNKS or length > _longest_footer(count):
         raise IntegrityError(f"The trailer of the pack {name} is damaged.", pack=name, offset=trailer_at)
     footer = await store.read(name, version_id=version_id, offset=footer_at, length=length)
     if hashlib.sha256(footer).digest() != sha256:

@@ -14,8 +14,8 @@ from shared_code.errors import (
     UnsupportedFormatError,
 )
 from shared_code.model.resource import Customer, Resource, check_resource_id
-from shared_code.model.run import ResourceOutcome, RunState
-from shared_code.model.snapshot import Snapshot, SnapshotState
+from shared_code.model.run import ResourceOutcome
+from shared_code.model.snapshot import Snapshot
 from shared_code.vault.blob_names import parse_snapshot_name
 from shared_code.vault.blob_store import BlobStore
 from shared_code.vault.customer_record import CustomerRecord
@@ -127,23 +127,10 @@ async def _index(customer_id: str, resources: Sequence[RecoveredResource], index
     for entry in resources:
         if entry.newest is not None and entry.resource_id not in known:
             await index.index_resource(
-                customer_id, entry.newest.run_id, entry.newest.resource, _outcome_of(entry.newest)
+                customer_id, entry.newest.run_id, entry.newest.resource, ResourceOutcome.of(entry.newest)
             )
             indexed.append(entry.resource_id)
     return tuple(indexed)
-
-
-def _outcome_of(snapshot: Snapshot) -> ResourceOutcome:
-    is_complete = snapshot.state is SnapshotState.COMPLETE
-    return ResourceOutcome(
-        resource_id=snapshot.resource.id,
-        kind=str(snapshot.resource.kind),
-        display_name=snapshot.resource.display_name,
-        state=RunState.COMPLETE if is_complete else RunState.PARTIAL,
-        seq=snapshot.seq,
-        counts=snapshot.counts,
-        error="" if is_complete else f"{len(snapshot.failures)} items failed, by the recovered snapshot",
-    )
 
 
 def _is_resource_id(value: str) -> bool:

@@ -55,11 +55,6 @@ class PackedSlice:
         self._is_open = True
 
     @property
-    def rows(self) -> int:
-        """Item versions added so far."""
-        return self._rows
-
-    @property
     def written_bytes(self) -> int:
         """Stored (compressed) bytes that went into packs so far; what waits for the thread is not counted yet."""
         return self._packs.written_bytes

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from typing import Any
-
-from shared_code.errors import (
-    BlobNotFoundError,
-    IntegrityError,
-    SnapshotNotFoundError,
-    UnsupportedFormatError,
-)
+from shared_code.errors import BlobNotFoundError, IntegrityError, SnapshotNotFoundError
 from shared_code.model.resource import check_resource_id
 from shared_code.model.snapshot import Progress, Snapshot
 from shared_code.vault.blob_names import (
@@ -24,8 +14,7 @@ from shared_code.vault.blob_names import (
     snapshot_prefix,
 )
 from shared_code.vault.blob_store import BlobStore
-
-_DIGEST = "sha256"
+from shared_code.vault.records import decode_record, encode_record
 
 
 class SnapshotRecords:
@@ -83,7 +72,7 @@ class SnapshotRecords:
                 resource_id=resource_id,
                 seq=seq,
             ) from error
-        snapshot = Snapshot.from_json(_decode(name, data))
+        snapshot = Snapshot.from_json(decode_record(name, data))
         _check_place(name, self._customer_id == snapshot.customer_id)
         _check_place(name, (resource_id, seq) == (snapshot.resource.id, snapshot.seq))
         return snapshot
@@ -92,7 +81,7 @@ class SnapshotRecords:
         """Raises BlobExistsError when that number is committed already."""
         name = snapshot_name(snapshot.resource.id, snapshot.seq)
         _check_place(name, self._customer_id == snapshot.customer_id)
-        await self._store.create(name, _encode(snapshot.to_json()))
+        await self._store.create(name, encode_record(snapshot.to_json()))
 
     async def latest_progress(self, resource_id: str, seq: int) -> Progress | None:
         """The newest progress record towards snapshot ``seq``. Raises IntegrityError, UnsupportedFormatError."""
@@ -101,7 +90,7 @@ class SnapshotRecords:
         if newest is None:
             return None
         name = progress_name(resource_id, *newest)
-        progress = Progress.from_json(_decode(name, await self._store.read(name, version_id=first[name])))
+        progress = Progress.from_json(decode_record(name, await self._store.read(name, version_id=first[name])))
         _check_place(name, self._customer_id == progress.customer_id)
         _check_place(name, (resource_id, *newest) == (progress.resource.id, progress.seq, progress.slice_number))
         return progress
@@ -110,29 +99,7 @@ class SnapshotRecords:
         """Raises BlobExistsError when that slice is committed already."""
         name = progress_name(progress.resource.id, progress.seq, progress.slice_number)
         _check_place(name, self._customer_id == progress.customer_id)
-        await self._store.create(name, _encode(progress.to_json()))
-
-
-def _encode(record: dict[str, Any]) -> bytes:
-    body = _canonical(record)
-    return _canonical({**record, _DIGEST: hashlib.sha256(body).hexdigest()})
-
-
-def _decode(name: str, data: bytes) -> Mapping[str, Any]:
-    try:
-        record: dict[str, Any] = json.loads(data)
-        digest = record.pop(_DIGEST)
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise IntegrityError(f"The record {name} is not readable.", name=name) from error
-    if hashlib.sha256(_canonical(record)).hexdigest() != digest:
-        raise IntegrityError(f"The record {name} is damaged: it does not hash to what it says.", name=name)
-    if not isinstance(record.get("format"), int):
-        raise UnsupportedFormatError(f"The record {name} names no format version.", name=name)
-    return record
-
-
-def _canonical(record: Mapping[str, Any]) -> bytes:
-    return json.dumps(record, separators=(",", ":"), sort_keys=True).encode("ascii")
+        await self._store.create(name, encode_record(progress.to_json()))
 
 
 def _check_place(name: str, is_right: bool) -> None:

@@ -124,6 +124,8 @@ def collect_samples(simulator: SimulatorThread) -> list[Sample]:
         "proxyAddresses,mailNickname"
     )
     add("user", "user", f"{people}?$select={everything}")
+    control.delete_user(tenant, control.add_user(tenant, "Gone Again")["id"])
+    add("deleted users", "user", "/directory/deletedItems/microsoft.graph.user", many=True)
     add("mailbox settings", "mailboxSettings", f"{people}/mailboxSettings")
     patch = {"timeZone": "UTC", "workingHours": {"startTime": "07:00:00.0000000"}}
     add("changed mailbox settings", "mailboxSettings", f"{people}/mailboxSettings", method="PATCH", body=patch)

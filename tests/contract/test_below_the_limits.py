@@ -81,7 +81,7 @@ async def test_a_backup_of_mailboxes_and_drives_is_never_refused(tenant: Simulat
     items = _fill(tenant)
     clock = ScaledClock(SPEED)
     async with tenant.client(**_options(clock)) as client:
-        resources, _ = await TenantDirectory(client).list_resources()
+        resources = (await TenantDirectory(client).list_resources()).resources
         began_s = clock.monotonic()
         outcomes = await _back_up(client, resources, tmp_path)
         took_s = clock.monotonic() - began_s
@@ -99,7 +99,7 @@ async def test_without_a_governor_the_same_backup_is_refused(tenant: SimulatedTe
     _fill(tenant)
     clock = ScaledClock(SPEED)
     async with tenant.client(**_options(clock, governed=False)) as client:
-        resources, _ = await TenantDirectory(client).list_resources()
+        resources = (await TenantDirectory(client).list_resources()).resources
         with suppress(ThrottledError):
             await _back_up(client, resources, tmp_path)
     assert sum(tenant.control.limits(tenant.id)["refused"].values()) > 20

@@ -8,7 +8,9 @@ import pytest
 
 from shared_code.errors import AccessDeniedError, SourceUnavailableError, ThrottledError
 from shared_code.graph.directory import TenantDirectory
-from shared_code.model.resource import ResourceKind
+from shared_code.model.census import NotCoveredCause
+from shared_code.model.resource import Resource, ResourceKind
+from shared_code.model.run import NotCovered
 from tests.fakes.simulated_tenant import SimulatedTenant, simulated_tenants
 
 
@@ -24,7 +26,8 @@ async def test_members_have_mailboxes_and_drives(tenant: SimulatedTenant) -> Non
     bare = control.add_user(tenant.id, "Service", mailbox=False, drive=False, licensed=False)
     waiting = control.add_user(tenant.id, "Newcomer", mailbox=False, drive=False, licensed=True)
     async with tenant.client() as client:
-        resources, not_covered = await TenantDirectory(client).list_resources()
+        census = await TenantDirectory(client).list_resources()
+    resources, not_covered = census.resources, census.not_covered
     mailboxes = {each.source_id: each for each in resources if each.kind is ResourceKind.MAILBOX}
     drives = {each.source_id: each for each in resources if each.kind is ResourceKind.DRIVE}
     assert mailboxes[tenant.user_id].attributes == {
@@ -48,33 +51,125 @@ async def test_members_have_mailboxes_and_drives(tenant: SimulatedTenant) -> Non
 async def test_many_people_come_by_pages_and_batches(tenant: SimulatedTenant) -> None:
     tenant.control.generate(tenant.id, users=1100)
     async with tenant.client() as client:
-        resources, not_covered = await TenantDirectory(client).list_resources()
-        again, _ = await TenantDirectory(client).list_resources()
+        census = await TenantDirectory(client).list_resources()
+        again = await TenantDirectory(client).list_resources()
+    resources = census.resources
     assert len([each for each in resources if each.kind is ResourceKind.MAILBOX]) == 1101
     assert len({each.id for each in resources}) == len(resources)
-    assert resources == again
-    assert not_covered == ()
+    assert census == again
+    assert census.not_covered == ()
     sent = [entry["operation"] for entry in tenant.control.log() if not entry.get("batch")]
     assert sent.count("users.list") == 4
     assert sent.count("batch") == 2 * (167 + 17)
 
 
-@pytest.mark.parametrize(
-    ("missing", "named"),
-    [
-        ("User.Read.All", "User.Read.All"),
-        ("MailboxSettings.Read", "MailboxSettings.Read"),
-        ("Files.Read.All", "Files.Read.All"),
-    ],
-)
-async def test_a_missing_permission_is_named_and_nobody_is_taken_for_gone(
-    tenant: SimulatedTenant, missing: str, named: str
-) -> None:
-    roles = {"User.Read.All", "MailboxSettings.Read", "Files.Read.All"} - {missing}
-    async with tenant.client(sorted(roles)) as client:
+ROLES = {"User.Read.All", "MailboxSettings.Read", "Files.Read.All", "Reports.Read.All"}
+
+
+async def test_without_the_permission_to_list_users_nothing_is_known(tenant: SimulatedTenant) -> None:
+    async with tenant.client(sorted(ROLES - {"User.Read.All"})) as client:
         with pytest.raises(AccessDeniedError) as caught:
             await TenantDirectory(client).list_resources()
-    assert caught.value.permission == named
+    assert caught.value.permission == "User.Read.All"
+
+
+async def test_both_kinds_refused_are_nothing_known(tenant: SimulatedTenant) -> None:
+    async with tenant.client(["User.Read.All"]) as client:
+        with pytest.raises(AccessDeniedError) as caught:
+            await TenantDirectory(client).list_resources()
+    assert caught.value.permission == "MailboxSettings.Read"
+
+
+@pytest.mark.parametrize(
+    ("missing", "hidden", "listed"),
+    [
+        ("MailboxSettings.Read", ResourceKind.MAILBOX, ResourceKind.DRIVE),
+        ("Files.Read.All", ResourceKind.DRIVE, ResourceKind.MAILBOX),
+    ],
+)
+async def test_a_missing_permission_hides_one_kind_and_is_named(
+    tenant: SimulatedTenant, missing: str, hidden: ResourceKind, listed: ResourceKind
+) -> None:
+    tenant.control.add_user(tenant.id, "Ben")
+    async with tenant.client(sorted(ROLES - {missing})) as client:
+        census = await TenantDirectory(client).list_resources()
+    assert [entry.kind for entry in census.resources] == [listed] * 2
+    [unseen] = census.unseen
+    assert (unseen.kind, unseen.owner) == (hidden, "")
+    assert missing in unseen.reason
+    assert unseen.hides(tenant.mailbox if hidden is ResourceKind.MAILBOX else tenant.drive)
+    assert not unseen.hides(tenant.drive if hidden is ResourceKind.MAILBOX else tenant.mailbox)
+
+
+async def test_one_locked_drive_is_named_and_hides_nobody_else(tenant: SimulatedTenant) -> None:
+    other = tenant.control.add_user(tenant.id, "Ben")
+    for status in (403, 423):
+        rule = tenant.control.add_fault(
+            match={"operation": "users.drive", "path_regex": tenant.user_id}, action={"status": status}
+        )
+        async with tenant.client() as client:
+            census = await TenantDirectory(client).list_resources()
+        tenant.control.remove_fault(rule)
+        assert [each.source_id for each in census.resources if each.kind is ResourceKind.DRIVE] == [other["drive_id"]]
+        assert census.not_covered == (NotCovered(f"drive of {tenant.user}", NotCoveredCause.ACCESS_REFUSED),)
+        [unseen] = census.unseen
+        assert str(status) in unseen.reason
+        assert unseen.hides(tenant.drive)
+        assert not unseen.hides(Resource(ResourceKind.DRIVE, "b!x", "Ben", {"user_id": other["id"]}))
+
+
+async def test_rooms_blocked_and_unlicensed_accounts_are_listed(tenant: SimulatedTenant) -> None:
+    control = tenant.control
+    purposes = ("shared", "room", "equipment", "linked", "others")
+    made = {purpose: control.add_user(tenant.id, purpose, purpose=purpose)["id"] for purpose in purposes}
+    blocked = control.add_user(tenant.id, "Blocked", enabled=False)
+    unlicensed = control.add_user(tenant.id, "Unlicensed", licensed=False)
+    async with tenant.client() as client:
+        census = await TenantDirectory(client).list_resources()
+    found = {each.source_id: each.attributes.get("purpose") for each in census.resources}
+    assert {purpose: found[user_id] for purpose, user_id in made.items()} == {each: each for each in purposes}
+    assert {blocked["id"], blocked["drive_id"], unlicensed["id"], unlicensed["drive_id"]} <= set(found)
+    assert census.not_covered == ()
+
+
+async def test_archives_are_named_as_not_covered(tenant: SimulatedTenant) -> None:
+    tenant.control.change_user(tenant.id, tenant.user, has_archive=True)
+    tenant.control.add_user(tenant.id, "Ben")
+    async with tenant.client() as client:
+        named = await TenantDirectory(client).list_resources()
+        tenant.control.change_settings(tenant.id, conceal_names_in_reports=True)
+        counted = await TenantDirectory(client).list_resources()
+    async with tenant.client(sorted(ROLES - {"Reports.Read.All"})) as client:
+        untold = await TenantDirectory(client).list_resources()
+    assert named.not_covered == (NotCovered(f"archive mailbox of {tenant.user}", NotCoveredCause.ARCHIVE),)
+    [entry] = counted.not_covered
+    assert entry.what.startswith("1 archive mailboxes") and entry.cause == NotCoveredCause.ARCHIVE
+    assert untold.not_covered == (NotCovered("archive mailboxes", NotCoveredCause.ARCHIVES_UNTOLD),)
+    assert named.resources == counted.resources == untold.resources
+    assert not (named.unseen or counted.unseen or untold.unseen)
+
+
+async def test_a_report_that_cannot_be_had_keeps_nobody_from_their_backup(tenant: SimulatedTenant) -> None:
+    tenant.control.add_fault(match={"operation": "reports.*"}, action={"status": 503})
+    async with tenant.client() as client:
+        census = await TenantDirectory(client).list_resources()
+    assert len(census.resources) == 2
+    assert [entry.cause for entry in census.not_covered] == [NotCoveredCause.ARCHIVES_UNTOLD]
+
+
+async def test_a_deleted_account_is_listed_no_more_and_told_of_until_it_comes_back(tenant: SimulatedTenant) -> None:
+    gone = tenant.control.add_user(tenant.id, "Ben")
+    tenant.control.put_file(tenant.id, gone["id"], "/a.txt", b"abc")
+    tenant.control.delete_user(tenant.id, gone["id"])
+    async with tenant.client() as client:
+        without = await TenantDirectory(client).list_resources()
+        tenant.control.restore_user(tenant.id, gone["id"])
+        again = await TenantDirectory(client).list_resources()
+    assert [user_id for user_id, _ in without.deleted_accounts] == [gone["id"]]
+    assert gone["drive_id"] not in {each.source_id for each in without.resources}
+    assert again.deleted_accounts == ()
+    assert {gone["id"], gone["drive_id"]} <= {each.source_id for each in again.resources}
+    assert [entry["path"] for entry in tenant.control.oracle(tenant.id, gone["id"], "drive")] == ["/a.txt"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 
 from shared_code.errors import SourceNotFoundError
 from shared_code.graph.client import GraphClient
-from shared_code.graph.site_directory import SiteDirectory
+from shared_code.graph.directory import TenantDirectory
+from shared_code.graph.site_directory import SiteListing
 from shared_code.graph.site_source import SiteSource
 from shared_code.model.feed import FetchState
 from shared_code.model.item import Change, Form, ItemKind
@@ -82,8 +83,9 @@ async def test_every_site_is_listed_once_and_personal_ones_are_left_to_the_drive
     below = control.add_site(tenant.id, "/sites/works/a", "Below", parent=works)
     control.add_site(tenant.id, "/sites/works/a/b", "Deeper", parent=below)
     async with tenant.client() as client:
-        resources, not_covered = await SiteDirectory(client).list_resources()
-    assert not_covered == ()
+        census = await SiteListing(client).census()
+    resources = census.resources
+    assert census.not_covered == ()
     assert sorted(each.display_name for each in resources) == ["Below", "Deeper", "Home", "Works"]
     [found] = [each for each in resources if each.display_name == "Works"]
     hostname, _, guids = works.partition(",")
@@ -93,9 +95,9 @@ async def test_every_site_is_listed_once_and_personal_ones_are_left_to_the_drive
 async def test_an_archived_site_is_named_as_not_covered(tenant: SimulatedTenant, example: ExampleSite) -> None:
     tenant.control.change_site(tenant.id, example.site, archive_status="fullyArchived")
     async with tenant.client() as client:
-        resources, not_covered = await SiteDirectory(client).list_resources()
-    assert resources == ()
-    assert [entry.what for entry in not_covered] == ["site Works"]
+        census = await SiteListing(client).census()
+    assert census.resources == ()
+    assert [entry.what for entry in census.not_covered] == ["site Works"]
 
 
 async def test_a_library_that_cannot_be_read_is_named(tenant: SimulatedTenant, example: ExampleSite) -> None:
@@ -111,25 +113,25 @@ async def test_a_library_that_cannot_be_read_is_named(tenant: SimulatedTenant, e
 
 async def test_a_renamed_and_moved_site_keeps_its_id(tenant: SimulatedTenant, example: ExampleSite) -> None:
     async with tenant.client() as client:
-        before, _ = await SiteDirectory(client).list_resources()
+        before = (await SiteListing(client).census()).resources
         tenant.control.change_site(tenant.id, example.site, path="/sites/elsewhere", display_name="Factory")
-        after, _ = await SiteDirectory(client).list_resources()
+        after = (await SiteListing(client).census()).resources
     assert [each.id for each in before] == [each.id for each in after]
     assert [each.display_name for each in after] == ["Factory"]
 
 
 async def test_a_missing_permission_is_named_and_stops_nothing_else(tenant: SimulatedTenant) -> None:
-    async with tenant.client(["Files.Read.All"]) as client:
-        resources, not_covered = await SiteDirectory(client).list_resources()
-    assert resources == ()
-    [entry] = not_covered
-    assert entry.what == "SharePoint sites"
-    assert "Sites.Read.All" in entry.cause
+    tenant.add_user()
+    async with tenant.client(["User.Read.All", "Files.Read.All"]) as client:
+        census = await TenantDirectory(client).list_resources()
+    assert {str(entry.kind) for entry in census.resources} == {"drive"}
+    [unseen] = [entry for entry in census.unseen if entry.kind is ResourceKind.SITE]
+    assert "Sites.Read.All" in unseen.reason
 
 
 async def test_reading_takes_read_permissions_alone(tenant: SimulatedTenant, example: ExampleSite) -> None:
     async with tenant.client(["Sites.Read.All"]) as client:
-        await SiteDirectory(client).list_resources()
+        await SiteListing(client).census()
         captured = await capture(SiteSource(client), resource_of(example))
     assert len(captured.items) == 10
 

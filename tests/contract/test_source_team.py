@@ -12,7 +12,7 @@ import pytest
 
 from shared_code.errors import AccessDeniedError, SourceNotFoundError
 from shared_code.graph.team_changes import message_change
-from shared_code.graph.team_directory import list_teams
+from shared_code.graph.team_directory import TeamListing
 from shared_code.graph.team_import import StoredMessage
 from shared_code.graph.team_readable import readable
 from shared_code.graph.team_source import TeamSource
@@ -110,14 +110,14 @@ def operations(team: SimulatedTeam, since: int) -> list[str]:
 async def test_teams_are_listed_by_their_groups_and_named_when_they_cannot_be(team: SimulatedTeam) -> None:
     second = SimulatedTeam(team.tenant, "Second")
     async with team.tenant.client() as client:
-        teams, not_covered = await list_teams(client)
-    assert [resource.source_id for resource in teams] == sorted([team.id, second.id])
-    assert {resource.display_name for resource in teams} == {"Projects", "Second"}
-    assert not_covered == ()
+        census = await TeamListing(client).census()
+    assert {resource.source_id for resource in census.resources} == {team.id, second.id}
+    assert {resource.display_name for resource in census.resources} == {"Projects", "Second"}
+    assert census.not_covered == ()
     async with team.tenant.client(["User.Read.All"]) as client:
-        teams, not_covered = await list_teams(client)
-    assert teams == ()
-    assert "GroupMember.Read.All" in not_covered[0].cause
+        with pytest.raises(AccessDeniedError) as refused:
+            await TeamListing(client).census()
+    assert "GroupMember.Read.All" in refused.value.message
 
 
 async def test_a_first_pull_brings_everything_with_replies_however_old(team: SimulatedTeam) -> None:

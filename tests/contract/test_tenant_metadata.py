@@ -74,6 +74,8 @@ class Metadata:
             cast = _plain(segment)
             return f"Collection({cast})" if type_name.startswith("Collection(") else cast
         if type_name.startswith("Collection("):
+            if segment.startswith(("microsoft.graph.", "graph.")):  # a cast
+                return f"Collection({_plain(segment)})"
             if segment.startswith("{"):
                 return type_name[11:-1]
             return self.operations.get((type_name, segment))

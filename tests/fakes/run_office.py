@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from shared_code.backup.copier import SliceResult
 from shared_code.errors import NotImmutableError
+from shared_code.model.census import Census, Unseen
 from shared_code.model.outcome import Counts
 from shared_code.model.resource import Customer, Resource, ResourceKind
 from shared_code.model.run import NotCovered, ResourceOutcome, RunState
@@ -27,12 +28,15 @@ class Office:
     resources: list[Resource] = field(default_factory=list)
     script: dict[str, list[object]] = field(default_factory=dict)
     immutable: bool = True
+    unseen: tuple[Unseen, ...] = ()
+    deleted: tuple[tuple[str, datetime], ...] = ()
+    now: datetime = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
     listed: int = 0
     looked_at: bool = False
 
-    async def list_resources(self) -> tuple[Sequence[Resource], Sequence[NotCovered]]:
+    async def list_resources(self) -> Census:
         self.listed += 1
-        return self.resources, [NotCovered("someone", "archive mailbox")]
+        return Census(tuple(self.resources), (NotCovered("someone", "archive mailbox"),), self.unseen, self.deleted)
 
     async def prepare(self) -> bool:
         if not self.immutable:
@@ -51,5 +55,13 @@ class Office:
             return SliceResult()
         assert isinstance(step, RunState)
         return SliceResult(
-            ResourceOutcome(resource.id, "drive", resource.display_name, step, 1, Counts(stored=2, read_bytes=10))
+            ResourceOutcome(
+                resource.id,
+                "drive",
+                resource.display_name,
+                step,
+                1,
+                Counts(stored=2, read_bytes=10),
+                committed_at=self.now,
+            )
         )

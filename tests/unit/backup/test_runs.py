@@ -8,11 +8,13 @@ import pytest
 
 from shared_code.backup.runs import MAX_ATTEMPTS, MAX_THROTTLED, CustomerRuns, Round, Step, Waits
 from shared_code.errors import AccessDeniedError, NotImmutableError, SourceUnavailableError, ThrottledError
+from shared_code.model.lease import LeaseTerms
 from shared_code.model.outcome import Counts
 from shared_code.model.run import NotCovered, Run, RunState
 from tests.fakes.memory_runs import MemoryRuns
 from tests.fakes.run_office import CUSTOMER, Office, resource
 
+TERMS = LeaseTerms(retention_days=90, checkpoint_days=30, margin_days=7)
 NOW = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
 
 
@@ -22,14 +24,15 @@ AT_ONCE = Waits(0.0, 0.0)
 def make(
     office: Office, waits: Waits = AT_ONCE, clock: list[datetime] | None = None
 ) -> tuple[CustomerRuns, MemoryRuns]:
-    ledger, times = MemoryRuns(), clock or [NOW]
+    ledger = MemoryRuns()
     runs = CustomerRuns(
         CUSTOMER,
         runs=ledger,
         directory=office,
         container=office,
         copiers=lambda kind: office,
-        now=lambda: times[0],
+        terms=TERMS,
+        now=(lambda: clock[0]) if clock else (lambda: office.now),
         waits=waits,
     )
     return runs, ledger

@@ -26,7 +26,7 @@ def archive() -> MemoryArchive:
 async def test_snapshots_come_newest_first_with_their_figures(archive: MemoryArchive) -> None:
     points = await Browsing(archive).snapshots(MAILBOX.id)
     assert [point.seq for point in points] == [8, 5, 3, 2, 1]
-    assert points[0].to_json() == {
+    assert points[0].to_json(START + timedelta(days=98)) == {
         "seq": 8,
         "started_at": "2026-11-09T02:55:00Z",
         "committed_at": "2026-11-09T03:00:00Z",
@@ -34,7 +34,10 @@ async def test_snapshots_come_newest_first_with_their_figures(archive: MemoryArc
         "counts": points[0].counts.to_json(),
         "failed": 0,
         "skipped": 0,
+        "promised_until": "2027-02-07T03:00:00Z",
+        "promised": True,
     }
+    assert points[1].to_json(START + timedelta(days=98))["promised"] is False
     assert points[0].counts.stored == 8
 
 

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -20,7 +21,16 @@ from shared_code.errors import AccessDeniedError, CustomerNotFoundError, SourceU
 from shared_code.model.resource import Customer, ResourceKind
 from shared_code.restore.restores import Restores
 from shared_code.restore.results import RestoreBudget
-from tests.fakes.restore_world import MAILBOX, Catalog, Crashes, MemoryArchive, MemoryJournal, MemoryTarget, Ticking
+from tests.fakes.restore_world import (
+    MAILBOX,
+    START,
+    Catalog,
+    Crashes,
+    MemoryArchive,
+    MemoryJournal,
+    MemoryTarget,
+    Ticking,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -60,6 +70,9 @@ class _World:
     target: MemoryTarget
     http: aiohttp.ClientSession
     customers: _Customers
+
+    def now(self) -> datetime:
+        return START
 
     def restores(self, customer: Customer) -> Restores:
         archive = self.archive if customer is CUSTOMER else MemoryArchive({})

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from datetime import UTC, datetime
 from random import Random
+from typing import Any
 
 import pytest
 import zstandard
@@ -232,3 +234,27 @@ async def test_a_large_item_is_read_in_few_requests() -> None:
     store = store_with(pack)
     assert await read_all(store, whole(refs(entries))) == b"".join(chunks)
     assert store.operations["read"] == 2
+
+
+async def test_a_footer_that_announces_more_than_its_entries_take_is_not_read() -> None:
+    pack, _ = build([b"one"])
+    trailer = struct.pack("<II32s8s", 4 << 20, 1, bytes(32), b"KCAP563M")
+    hostile = pack[:12] + bytes(8 << 20) + trailer
+    store = store_with(hostile)
+    read: list[int] = []
+    whole_read = store.read
+
+    async def counted(name: str, **options: Any) -> bytes:
+        read.append(options["length"])
+        return await whole_read(name, **options)
+
+    store.read = counted  # type: ignore[method-assign]
+    with pytest.raises(IntegrityError, match="trailer"):
+        await read_footer(store, NAME, "v1", len(hostile))
+    assert sum(read) < 1000
+
+
+async def test_the_footer_of_a_full_pack_of_noise_is_read() -> None:
+    """Entries hold hashes, which do not compress."""
+    pack, entries = build([bytes([at % 256, at // 256]) for at in range(3000)])
+    assert await read_footer(store_with(pack), NAME, "v1", len(pack)) == tuple(entries)

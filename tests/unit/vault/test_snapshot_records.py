@@ -25,8 +25,8 @@ from shared_code.model.snapshot import (
     SegmentRef,
     Snapshot,
 )
-from shared_code.vault import snapshots
 from shared_code.vault.customer_vault import CustomerVault
+from shared_code.vault.records import encode_record
 from tests.unit.vault.conftest import DRIVE, NOW, World
 
 CHANGE = Change("i", ItemKind.FILE, name="a\ud800\x00'\"", time=NOW, properties={"k": [1, None, "😀"]})
@@ -152,11 +152,11 @@ async def test_a_record_that_is_none_is_damage(world: World, data: bytes) -> Non
 
 
 async def test_a_record_of_a_later_format_is_named_so(world: World) -> None:
-    await world.store.create("drive.d1/snapshots/00000001.json", snapshots._encode({**SNAPSHOT.to_json(), "format": 2}))
+    await world.store.create("drive.d1/snapshots/00000001.json", encode_record({**SNAPSHOT.to_json(), "format": 2}))
     with pytest.raises(UnsupportedFormatError):
         await world.vault.latest_snapshot(DRIVE)
     body = {key: value for key, value in SNAPSHOT.to_json().items() if key != "format"}
-    await world.store.create("drive.d1/snapshots/00000002.json", snapshots._encode(body))
+    await world.store.create("drive.d1/snapshots/00000002.json", encode_record(body))
     with pytest.raises(UnsupportedFormatError):
         await world.vault.latest_snapshot(DRIVE)
 

@@ -1,0 +1,36 @@
+"""The form of every small record: canonical JSON with the SHA-256 of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from shared_code.errors import IntegrityError, UnsupportedFormatError
+
+_DIGEST = "sha256"
+
+
+def encode_record(record: Mapping[str, Any]) -> bytes:
+    """ASCII JSON of ``record`` with its own digest; the same record gives the same bytes."""
+    return _canonical({**record, _DIGEST: hashlib.sha256(_canonical(record)).hexdigest()})
+
+
+def decode_record(name: str, data: bytes) -> Mapping[str, Any]:
+    """Inverse of encode_record. Raises IntegrityError naming ``name`` for what is no intact record,
+    UnsupportedFormatError for one that names no format version."""
+    try:
+        record: dict[str, Any] = json.loads(data)
+        digest = record.pop(_DIGEST)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise IntegrityError(f"The record {name} is not readable.", name=name) from error
+    if hashlib.sha256(_canonical(record)).hexdigest() != digest:
+        raise IntegrityError(f"The record {name} is damaged: it does not hash to what it says.", name=name)
+    if not isinstance(record.get("format"), int):
+        raise UnsupportedFormatError(f"The record {name} names no format version.", name=name)
+    return record
+
+
+def _canonical(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, separators=(",", ":"), sort_keys=True).encode("ascii")
