@@ -45,6 +45,12 @@ class BatchAnswer:
         """2xx."""
         return 200 <= self.status < 300
 
+    @property
+    def is_unreadable(self) -> bool:
+        """A success that says it is JSON and is none: it was cut off on its way."""
+        is_json = "json" in self.headers.get("content-type", "").lower()
+        return self.is_success and is_json and not isinstance(self.body, dict | list)
+
     def json_object(self) -> dict[str, Any]:
         """The body, when it is a JSON object; else an empty one."""
         return self.body if isinstance(self.body, dict) else {}

@@ -318,7 +318,7 @@ class GraphClient:
 
         def judge(request: BatchRequest, answer: BatchAnswer | None, number: int) -> Retry | GiveUp:
             elapsed_s, method = self._retries.monotonic() - started, request.method
-            if answer is None:
+            if answer is None or answer.is_unreadable:
                 attempt = Attempt(number, method, elapsed_s, trouble=Trouble.UNREADABLE, idempotent=idempotent)
             else:
                 wait_s = retry_after_s(answer.headers)

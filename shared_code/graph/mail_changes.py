@@ -12,6 +12,7 @@ ITEM_SELECT = ("id", "changeKey", "type", "size", "categories", "createdDateTime
 FOLDER_SELECT = ("id", "displayName", "parentFolderId", "type")
 FOLDERS_FEED = "folders"
 ITEMS_FEED = "items:"
+_SEARCH_FOLDERS = "searchfolders"
 
 # Message classes, most special first ("Item Types and Message Classes", Outlook documentation, checked
 # 2026-11). REPORT.* are delivery and read reports; both they and meeting messages are read as messages.
@@ -52,13 +53,19 @@ def folder_change(
     value: Mapping[str, Any], root_id: str, well_known: Mapping[str, str], hidden: Collection[str] = ()
 ) -> Change | None:
     """A folder; None for the root of the mailbox, which is no item. Its children have the parent "". ``hidden``: ids of
-    those that Outlook does not show."""
+    those that Outlook does not show.
+
+    None for search folders too ("mailboxFolder resource type", checked 2026-11: lists include them): what they show
+    lies in other folders, and would be found in two places.
+    """
     folder_id = text_of(value.get("id"))
     if not folder_id or folder_id == root_id:
         return None
     if "@removed" in value:
         return Change(folder_id, ItemKind.MAIL_FOLDER, deleted=True)
     parent_id = text_of(value.get("parentFolderId"))
+    if _SEARCH_FOLDERS in (well_known.get(folder_id), well_known.get(parent_id)):
+        return None
     properties: dict[str, Any] = {"type": text_of(value.get("type"))}
     if folder_id in well_known:
         properties["wellKnownName"] = well_known[folder_id]

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared_code.errors import BackupError, SourceError, TargetConflictError
+from shared_code.errors import AccessDeniedError, BackupError, SourceError, TargetConflictError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.mailbox_settings import (
@@ -80,6 +80,8 @@ class MailboxTargetSettings:
             native = await read_form(item, Form.NATIVE)
             stored = json.loads(native)
             return await self._write(item, stored["mailboxSettings"], stored["messageRules"] or [], len(native))
+        except AccessDeniedError as error:  # a permission that only settings need must not keep mail from coming back
+            return Written(item.id, WriteState.FAILED, error=error.message)
         except BackupError as error:
             return failed(item, error)
 

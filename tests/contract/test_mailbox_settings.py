@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared_code.errors import SourceUnavailableError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.mailbox_settings import SETTINGS_FEED, SETTINGS_ID
 from shared_code.graph.mailbox_source import MailboxSource
@@ -312,3 +313,48 @@ async def test_a_rule_that_graph_can_only_read_is_named_when_it_is_missing(tenan
         outcome = await _restored(client, tenant, captured, ConflictRule.REPLACE)
     assert outcome.state is WriteState.DIFFERS
     assert "only read" in outcome.error
+
+
+async def test_a_missing_permission_is_named_and_mail_comes_back_all_the_same(tenant: SimulatedTenant) -> None:
+    _fill(tenant)
+    item = tenant.control.add_message(tenant.id, tenant.user, b"Subject: x\r\n\r\ny")
+    async with tenant.client() as client:
+        captured = await capture(MailboxSource(client), tenant.mailbox)
+    _spoil(tenant)
+    tenant.control.delete_item(tenant.id, tenant.user, item)
+    roles = ["MailboxSettings.Read", "MailboxFolder.ReadWrite.All", "MailboxItem.ImportExport.All", "Mail.Read"]
+    async with tenant.client(roles) as client:
+        session = MailboxTarget(client).open(tenant.mailbox)
+        outcomes = await write_back(session, captured, conflict=ConflictRule.REPLACE)
+    assert outcomes[SETTINGS_ID].state is WriteState.FAILED
+    assert "MailboxSettings.ReadWrite" in outcomes[SETTINGS_ID].error
+    assert outcomes[item].state is WriteState.RESTORED
+
+
+async def test_many_rules_come_page_by_page_and_keep_their_order(tenant: SimulatedTenant) -> None:
+    names = [f"Rule {number}" for number in range(25)]
+    for number, name in enumerate(names):
+        tenant.control.add_rule(tenant.id, tenant.user, {**NEWS, "displayName": name, "sequence": number + 1})
+    before = _truth(tenant)
+    async with tenant.client() as client:
+        captured = await capture(MailboxSource(client), tenant.mailbox)
+        _spoil(tenant)
+        outcome = await _restored(client, tenant, captured, ConflictRule.REPLACE)
+        assert outcome.state is WriteState.RESTORED
+        assert (await _restored(client, tenant, captured, ConflictRule.REPLACE)).state is WriteState.EXISTING
+    assert _truth(tenant) == before
+    assert [rule["displayName"] for rule in before["rules"]] == names
+
+
+async def test_an_answer_to_a_new_rule_that_is_lost_doubles_nothing(tenant: SimulatedTenant) -> None:
+    _fill(tenant)
+    before = _truth(tenant)
+    async with tenant.client() as client:
+        captured = await capture(MailboxSource(client), tenant.mailbox)
+        _spoil(tenant)
+        tenant.control.add_fault(match={"operation": "messageRules.create"}, action={"cut_after_bytes": 5}, times=1)
+        with pytest.raises(SourceUnavailableError):
+            await _restored(client, tenant, captured, ConflictRule.REPLACE)
+        outcome = await _restored(client, tenant, captured, ConflictRule.REPLACE)
+    assert outcome.state in (WriteState.RESTORED, WriteState.EXISTING)
+    assert _truth(tenant) == before

@@ -13,6 +13,17 @@ from local.services import Stack
 from tests.end_to_end.service import Customer, Service
 from tests.fakes.mailbox_mail import MIME_KINDS, SERIES, plain
 
+WRITES = {
+    "batch",
+    "token",
+    "mailbox.export",
+    "mailbox.createImportSession",
+    "mailbox.import",
+    "mailbox.folders.create",
+    "users.updateMailboxSettings",
+    "messageRules.create",
+    "messageRules.update",
+}
 RECOVERED = "Recoverable Items (Deletions)"
 EXTENDED = {"String {00020329-0000-0000-C000-000000000046} Name project": "7", "Integer 0x0E07": "1"}
 CONTACT = {
@@ -157,6 +168,7 @@ def test_a_mailbox_of_every_kind_comes_back_as_it_was_on_any_day(keen: Service) 
         assert (run["counts"]["failed"], run["counts"]["skipped"]) == (0, 0)
         assert customer.get(f"/resources/{mailbox.id}/snapshots")["snapshots"][0]["seq"] == number
     assert len({json.dumps(truth) for truth in truths}) == len(days)
+    since = customer.control.log_position()
     for seq in (1, 3, 2, 4):
         mailbox.destroy()
         restore = customer.restore(mailbox.id, seq=seq, selection={"everything": True}, conflict="replace")
@@ -167,6 +179,10 @@ def test_a_mailbox_of_every_kind_comes_back_as_it_was_on_any_day(keen: Service) 
         assert settings == truths[seq - 1][1], f"day {seq}"
         # What was deleted for good on the second day, from then on.
         assert len(mailbox.recovered()) == (0 if seq == 1 else 1)
+    log = [entry for entry in customer.control.log(since) if entry["tenant"] == customer.tenant_id]
+    written = {entry["operation"] for entry in log if entry["method"] not in ("GET", "HEAD")}
+    assert written <= WRITES, "something else was written, which might send mail or invitations"
+    assert not [entry for entry in log if "/chats" in entry["path"]]
 
 
 def test_what_lives_is_not_touched_by_bringing_one_thing_back(keen: Service) -> None:

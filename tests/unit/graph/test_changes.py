@@ -154,3 +154,11 @@ def test_values() -> None:
     assert size_of(-1) == size_of("-1") == size_of(True) == size_of("1" * 30) == 0
     assert size_of("12") == size_of(12) == 12
     assert text_of("a\ud800b") == "a\ud800b"
+
+
+def test_search_folders_are_left_out_for_what_they_show_lies_elsewhere() -> None:
+    well_known = {"finder": "searchfolders", "inbox": "inbox"}
+    unread = {"id": "unread", "displayName": "Unread mail", "parentFolderId": "finder", "type": "IPF.Note"}
+    assert folder_change(unread, "root", well_known) is None
+    assert folder_change({**unread, "id": "finder", "parentFolderId": "top"}, "root", well_known) is None
+    assert folder_change({**unread, "parentFolderId": "inbox"}, "root", well_known) is not None

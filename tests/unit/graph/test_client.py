@@ -360,6 +360,15 @@ async def test_a_batch_answer_with_holes_is_asked_again_then_unavailable() -> No
     assert len(server.seen) == 6
 
 
+async def test_json_that_is_cut_off_inside_a_batch_is_asked_for_again() -> None:
+    said = {"id": "0", "status": 200, "headers": {"Content-Type": "application/json; charset=utf-8"}}
+    replies = (batch_reply({**said, "body": "eyJ2YWx1ZSI6"}), batch_reply({**said, "body": {"value": [1]}}))
+    async with GraphServer(*replies) as server, client_of(server) as client:
+        [answer] = await client.batch([client.request("GET", "/a")])
+    assert answer.json_object() == {"value": [1]}
+    assert len(server.seen) == 2
+
+
 async def test_raw_content_in_a_batch_is_base64_or_text() -> None:
     inner = [
         {"id": "0", "status": 200, "body": "U3ViamVjdDogaGk="},
