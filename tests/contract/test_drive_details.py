@@ -116,7 +116,6 @@ async def test_what_was_shared_is_shared_again_and_what_cannot_be_is_told(world:
     assert "2 sharing link(s) made anew have another address" in told[ids["links.txt"]]
     assert "1 guest(s) have to be invited anew" in told[ids["odd.txt"]]
     assert "1 link(s) with a password cannot be made again" in told[ids["odd.txt"]]
-    assert not [entry for entry in control.log(0) if '"sendInvitation":true' in str(entry)]
 
 
 async def test_links_that_the_tenant_forbids_and_people_who_left_are_told(world: DriveWorld) -> None:
