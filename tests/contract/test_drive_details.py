@@ -160,6 +160,23 @@ async def test_nobodys_access_is_taken_away_and_an_untouched_folder_is_left_alon
     assert {tuple(grant["people"]) for grant in details["/Team/a.txt"]["grants"]} == {(ben,), (cleo,)}
 
 
+async def test_an_equal_file_is_shared_again_where_things_are_made_what_they_were(world: DriveWorld) -> None:
+    ben = world.tenant.control.add_user(world.tenant.id, "Ben")["id"]
+    world.edit("put_file", "a.txt", b"a")
+    world.edit("share", "a.txt", people=[ben])
+    before = world.details()
+    await world.back_up()
+    world.edit("unshare", "a.txt")
+    restore = await world.restore(1)
+    assert (restore.counts.existing, world.details()) == (1, {})
+    restore = await world.restore(1, conflict=ConflictRule.REPLACE)
+    assert restore.counts.existing == 1
+    assert world.details()["/a.txt"]["grants"] == before["/a.txt"]["grants"]
+    since = world.tenant.control.log_position()
+    await world.restore(1, conflict=ConflictRule.REPLACE)
+    assert "drive.invite" not in {entry["operation"] for entry in world.tenant.control.log(since)}
+
+
 async def test_permissions_that_cannot_be_read_are_told_and_read_by_the_next_sweep(world: DriveWorld) -> None:
     ben = world.tenant.control.add_user(world.tenant.id, "Ben")["id"]
     world.edit("put_file", "a.txt", b"a")
