@@ -42,6 +42,8 @@ def _folder(drive: Drive, names: list[str], stamp: str) -> DriveItem:
         below = drive.child_named(folder.number, name)
         if below is None:
             below = drive.add(folder, name, "folder", None, stamp)
+        if below.kind == "file":
+            raise EditError(f"{name!r} is a file, and nothing goes below it")
         folder = below
     return folder
 

@@ -132,6 +132,7 @@ class BatchCopier:
                 await self._skip(entry, SkipCause(change.skip_cause), decision.version)
             case Action.BURY if decision.version:
                 await bury(state, self._writer, decision.version)
+                state.folder_gone = state.folder_gone or bool(change.properties.get("versions"))
             case Action.CONFIRM if decision.version:
                 await self._write(decision.version)
             case Action.REUSE if decision.version:
@@ -183,6 +184,7 @@ class BatchCopier:
     async def _gone(self, entry: PendingChange, living: ItemVersion | None) -> None:
         if living:
             await bury(self._state, self._writer, living)
+            self._state.folder_gone = True  # there may be earlier versions of it
         self._state.settle(entry.feed, entry.change.item_id)
         self._state.mend(entry)
         self._state.count(gone=1)
@@ -224,9 +226,8 @@ async def bury(state: SliceState, writer: SliceWriter, version: ItemVersion) -> 
     state.note(version.feed, tombstone)
     state.settle(version.feed, version.change.item_id)
     state.count(deleted=1)
-    if version.change.kind.is_folder or version.change.properties.get("versions"):
-        state.folder_gone = True
     if version.change.kind.is_folder:
+        state.folder_gone = True
         state.close_feed(version.change.opens_feed)
 
 

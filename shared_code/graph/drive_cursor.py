@@ -1,7 +1,9 @@
 """Where the feed of a drive goes on: the source's own link, kept as it came, and what the feed itself has to remember.
 
-Changes of sharing do not always show in delta (msgraph-sdk-java issue 2548, checked 2026-11: folders never say so), so
-every few days the whole drive is listed once more behind the delta: the *sweep*. What is as it was makes no row.
+Changes of sharing do not always show in delta: folders never say so (msgraph-sdk-java issue 2548), and an app without
+Sites.FullControl.All is told of some only ("How to retrieve complete set of permission changes while utilizing
+DeltaLinks in SPO", Microsoft SharePoint blog; both checked 2026-11). So every few days the whole drive is listed once
+more behind the delta: the *sweep*. What is as it was makes no row.
 """
 
 from __future__ import annotations

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from shared_code.graph.client import GraphClient
-from shared_code.graph.drive_permissions import with_permissions_of
 from shared_code.graph.drive_sharing import DriveSharing
 from shared_code.graph.drive_versions import DriveVersions
 from shared_code.model.item import Change
-
-_MARKS = ("versions",)
 
 
 class DriveDetails:
@@ -28,10 +24,3 @@ class DriveDetails:
         if versions is None:
             return completed
         return await DriveVersions(self._client, self._drive_id, versions).complete(completed)
-
-
-def with_known_details(read: Change, asked: Change) -> Change:
-    """What was read afresh, with the details that were known when it was asked for."""
-    marks = {name: asked.properties[name] for name in _MARKS if asked.properties.get(name)}
-    kept = replace(read, properties={**read.properties, **marks}) if marks else read
-    return with_permissions_of(kept, asked)

@@ -29,7 +29,6 @@ NEW_ADDRESS = "sharing link(s) made anew have another address"
 GUEST = "guest(s) have to be invited anew by a person"
 PROTECTED = "link(s) with a password cannot be made again"
 SITE_IDENTITY = "grant(s) to groups or users of the site itself have to be made by hand"
-INHERITED = "permission(s) came from a folder above and do not any more"
 UNKNOWN_KIND = "permission(s) are of a kind that cannot be made by an app"
 REFUSED = "permission(s) were refused by the service"
 WERE_UNREAD = "Its permissions could not be read on the day of the backup."
@@ -46,9 +45,10 @@ class SharingPlan:
 
 
 def stored_permissions(values: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Graph's permissions of one item in the form that is stored, in a fixed order. The owner's is left out: it comes
-    with the drive."""
-    found = [_stored(value) for value in values if _OWNER not in _roles(value)]
+    """Graph's permissions of one item in the form that is stored, in a fixed order. Left out are the owner's, which
+    comes with the drive, and inherited ones, which come and go with the folder that they are stored with."""
+    own = [value for value in values if _OWNER not in _roles(value) and not value.get("inheritedFrom")]
+    found = [_stored(value) for value in own]
     return sorted(found, key=lambda entry: json.dumps(entry, sort_keys=True))
 
 
@@ -85,15 +85,11 @@ def sharing_plan(
     """What is to be done so that everybody who had access to an item has it again; nobody's access is taken away."""
     plan = SharingPlan()
     there = {key for entry in present for key in _keys(entry)}
-    # What an item had of its own it gets of its own, or it would go with the folder's.
-    own = {key for entry in present if not entry.get("inherited") for key in _keys(entry)}
     for entry in stored:
-        missing = [key for key in _keys(entry) if key not in (there if entry.get("inherited") else own)]
+        missing = [key for key in _keys(entry) if key not in there]
         if not missing or _is_owners(entry, owner_ids):
             continue
-        if entry.get("inherited"):
-            plan.notes[INHERITED] += 1
-        elif "link" in entry:
+        if "link" in entry:
             _plan_link(plan, entry)
         else:
             _plan_grant(plan, entry)
@@ -150,7 +146,7 @@ def _plan_grant(plan: SharingPlan, entry: Mapping[str, Any]) -> None:
 
 
 def _keys(entry: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """What a permission opens the item to, one key for each role: equal for equal permissions, inherited or not."""
+    """What a permission opens the item to, one key for each role: equal for equal permissions."""
     to = tuple(sorted((identity["kind"], identity["id"]) for identity in entry.get("to", ())))
     link = entry.get("link")
     if link is None:
@@ -172,7 +168,6 @@ def _stored(value: Mapping[str, Any]) -> dict[str, Any]:
         "email": text_of(_object(value.get("invitation")).get("email")),
         "password": value.get("hasPassword") is True,
         "expires": text_of(value.get("expirationDateTime")),
-        "inherited": bool(value.get("inheritedFrom")),
     }
     if isinstance(link, Mapping):
         found["link"] = {

@@ -18,6 +18,7 @@ from shared_code.graph.drive_cursor import DriveCursor
 from shared_code.graph.drive_details import DriveDetails
 from shared_code.graph.drive_fetch import DriveFetch
 from shared_code.graph.drive_stream import DriveStream
+from shared_code.graph.drive_versions import with_versions_gone
 from shared_code.graph.listings import Listings, broken_off
 from shared_code.graph.odata import next_cursor, prefer, values_of, with_query
 from shared_code.graph.quickxor import QuickXorDigest
@@ -94,7 +95,9 @@ class DriveSource:
         self._listings.read(resource.id, ITEMS_FEED, link, finished=is_last)
         if link is None and not cursor.is_sweep:
             cursor = cursor.begun(self._today(), self._earlier_versions)
-        latest = {change.item_id: change for change in map(drive_change, values_of(page)) if change}
+        has_versions = bool(self._earlier_versions or cursor.versions)
+        read = [change for change in map(drive_change, values_of(page)) if change]
+        latest = {each.item_id: with_versions_gone(each) if has_versions else each for each in read}
         details = DriveDetails(self._client, resource.source_id)
         changes = await details.complete(list(latest.values()), self._versions_at(cursor))
         onward, finished = cursor.followed_by(

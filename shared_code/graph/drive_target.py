@@ -216,20 +216,20 @@ class DriveTargetSession:
         }
         await self._items.set_times(late)
         seen.update(await self._items.by_ids(list(late)))
-        notes = await self._shared_anew({key: item for key, item in fresh.items() if is_shared(item.version.change)})
+        notes = await self._shared_anew(fresh | _equal_but_for_sharing(done))
         outcomes: list[Written] = []
         for entry in done:
             outcome = entry.outcome
             if entry.fresh:
                 outcome = await self._judged(entry.item, outcome, seen.get(outcome.target_id))
-                outcome = replace(outcome, error=joined(outcome.error, notes.get(outcome.target_id, "")))
-            outcomes.append(outcome)
+            outcomes.append(replace(outcome, error=joined(outcome.error, notes.get(outcome.target_id, ""))))
         return outcomes
 
-    async def _shared_anew(self, fresh: Mapping[str, RestoreItem]) -> dict[str, str]:
-        """Give files that were written to their places back to those who had access; the notes about it."""
-        notes = {key: NOT_SHARED for key, item in fresh.items() if not item.to_original}
-        stored = {key: item.version.change for key, item in fresh.items() if item.to_original}
+    async def _shared_anew(self, restored: Mapping[str, RestoreItem]) -> dict[str, str]:
+        """Give files at their places back to those who had access; the notes about it."""
+        shared = {key: item for key, item in restored.items() if is_shared(item.version.change)}
+        notes = {key: NOT_SHARED for key, item in shared.items() if not item.to_original}
+        stored = {key: item.version.change for key, item in shared.items() if item.to_original}
         return notes | (await self._sharing.restore(stored) if stored else {})
 
     async def _judged(self, item: RestoreItem, outcome: Written, seen: SeenFile | None) -> Written:
@@ -242,6 +242,18 @@ class DriveTargetSession:
         if not same_times(item.version.change, seen):
             return replace(outcome, state=WriteState.DIFFERS, error="It was written, and its dates could not be set.")
         return replace(outcome, error=outcome.error or remark)
+
+
+def _equal_but_for_sharing(done: Sequence[_Done]) -> dict[str, RestoreItem]:
+    """Files that are there and equal, by their ids at the target, where the rule is to make things what they were: that
+    goes for who may see them too."""
+    return {
+        entry.outcome.target_id: entry.item
+        for entry in done
+        if entry.outcome.state is WriteState.EXISTING
+        and entry.item.conflict is ConflictRule.REPLACE
+        and entry.item.to_original
+    }
 
 
 def _first_name(item: RestoreItem) -> str:

@@ -53,9 +53,9 @@ def version_change(file: Change, value: Mapping[str, Any]) -> Change | None:
     )
 
 
-def with_versions(file: Change, has_any: bool) -> Change:
-    """The file, with the mark that there are earlier versions of it, which go when it goes."""
-    return replace(file, properties={**file.properties, "versions": True}) if has_any else file
+def with_versions_gone(change: Change) -> Change:
+    """A deletion says that earlier versions may go with the file, for no feed tells of them."""
+    return replace(change, properties={"versions": True}) if change.deleted else change
 
 
 class DriveVersions:
@@ -77,16 +77,10 @@ class DriveVersions:
         versions: dict[str, list[Change]] = {}
         for file, answer in zip(files, answers, strict=True):
             if answer.is_success:
-                found = list(self._wanted(file, (await all_values(self._client, answer, asked))[1:]))
-                if found:
-                    versions[file.item_id] = found
+                versions[file.item_id] = list(self._wanted(file, (await all_values(self._client, answer, asked))[1:]))
             elif answer.status != _GONE:
                 raise answer.error(asked)
-        return [
-            each
-            for change in changes
-            for each in (with_versions(change, change.item_id in versions), *versions.get(change.item_id, ()))
-        ]
+        return [each for change in changes for each in (change, *versions.get(change.item_id, ()))]
 
     def _wanted(self, file: Change, earlier: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
         for position, value in enumerate(earlier):

@@ -116,7 +116,6 @@ async def test_what_was_shared_is_shared_again_and_what_cannot_be_is_told(world:
     assert "2 sharing link(s) made anew have another address" in told[ids["links.txt"]]
     assert "1 guest(s) have to be invited anew" in told[ids["odd.txt"]]
     assert "1 link(s) with a password cannot be made again" in told[ids["odd.txt"]]
-    assert not [entry for entry in control.log(0) if '"sendInvitation":true' in str(entry)]
 
 
 async def test_links_that_the_tenant_forbids_and_people_who_left_are_told(world: DriveWorld) -> None:
@@ -159,6 +158,23 @@ async def test_nobodys_access_is_taken_away_and_an_untouched_folder_is_left_alon
     details = world.details()
     assert "/Team" not in details
     assert {tuple(grant["people"]) for grant in details["/Team/a.txt"]["grants"]} == {(ben,), (cleo,)}
+
+
+async def test_an_equal_file_is_shared_again_where_things_are_made_what_they_were(world: DriveWorld) -> None:
+    ben = world.tenant.control.add_user(world.tenant.id, "Ben")["id"]
+    world.edit("put_file", "a.txt", b"a")
+    world.edit("share", "a.txt", people=[ben])
+    before = world.details()
+    await world.back_up()
+    world.edit("unshare", "a.txt")
+    restore = await world.restore(1)
+    assert (restore.counts.existing, world.details()) == (1, {})
+    restore = await world.restore(1, conflict=ConflictRule.REPLACE)
+    assert restore.counts.existing == 1
+    assert world.details()["/a.txt"]["grants"] == before["/a.txt"]["grants"]
+    since = world.tenant.control.log_position()
+    await world.restore(1, conflict=ConflictRule.REPLACE)
+    assert "drive.invite" not in {entry["operation"] for entry in world.tenant.control.log(since)}
 
 
 async def test_permissions_that_cannot_be_read_are_told_and_read_by_the_next_sweep(world: DriveWorld) -> None:

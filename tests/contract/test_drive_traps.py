@@ -234,6 +234,23 @@ async def test_an_unchanged_drive_costs_one_request(world: DriveWorld) -> None:
     assert world.asked == Counter({"drive.delta": 1})
 
 
+async def test_every_page_is_asked_for_what_would_else_not_be_told(world: DriveWorld) -> None:
+    """Things out of sight as deletions, what lies below folders out of sight, and changes of sharing."""
+    preferred: list[set[str]] = []
+    read = world.client.get_json
+
+    async def get_json(info: Any, *more: Any) -> dict[str, Any]:
+        preferred.append({part.strip() for value in info.headers.get("Prefer") for part in value.split(",")})
+        return await read(info, *more)
+
+    world.client.get_json = get_json  # type: ignore[method-assign]
+    world.edit("generate_files", 600, 10)
+    await world.back_up()
+    assert len(preferred) == 2
+    expected = {"deltashowremovedasdeleted", "deltatraversepermissiongaps", "deltashowsharingchanges"}
+    assert all(expected <= entry for entry in preferred)
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_faults_on_a_fifth_of_all_requests_change_nothing(world: DriveWorld, seed: int) -> None:
     world.versions = 2

@@ -89,6 +89,17 @@ def test_any_of_three_days_comes_back(customer: Customer) -> None:
     _assert_versions_come_back(drive, len(days), ids, details)
 
 
+def test_the_number_of_earlier_versions_is_agreed_on(customer: Customer) -> None:
+    path = f"/api/customers/{customer.id}/protection"
+    assert customer.get("/protection") == {"earlier_versions": 0}
+    assert customer.service.call("PUT", path, {"earlier_versions": 7}).json() == {"earlier_versions": 7}
+    for body in ({"earlier_versions": -1}, {"earlier_versions": 501}, {"earlier_versions": "7"}, {}):
+        answer = customer.service.call("PUT", path, body)
+        assert answer.status_code == 400, body
+        assert "earlier_versions" in answer.json()["detail"]
+    assert customer.get("/protection") == {"earlier_versions": 7}
+
+
 def _fill(drive: Drive, ben: str, cleo: str) -> None:
     drive.edit("mkdir", "Empty/Emptier")
     drive.put("zero.txt", b"")

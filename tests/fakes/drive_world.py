@@ -17,7 +17,7 @@ from shared_code.errors import SourceError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.drive_source import DriveSource
 from shared_code.graph.drive_target import DriveTarget
-from shared_code.model.item import Change, Form, ItemVersion
+from shared_code.model.item import Change, Form, ItemKind, ItemVersion
 from shared_code.model.resource import ResourceKind
 from shared_code.model.restore import Restore, RestoreRequest, Selection, TargetKind
 from shared_code.model.run import ResourceOutcome
@@ -81,8 +81,8 @@ class DriveWorld:
                 self.asked = Counter(entry["operation"] for entry in log)
                 return outcome
 
-    async def listed(self) -> dict[str, str]:
-        """What the source says now, listed from the start: etags by path, earlier versions below their file."""
+    async def all_changes(self) -> list[Change]:
+        """What the source says now, listed from the start, but for the drive's root."""
         source = DriveSource(self.client, earlier_versions=self.versions)
         changes: dict[str, Change] = {}
         cursor, finished = None, False
@@ -91,11 +91,17 @@ class DriveWorld:
             changes |= {change.item_id: change for change in page.changes if not change.deleted}
             cursor, finished = page.cursor, page.finished
 
+        return [change for change in changes.values() if not change.properties.get("root")]
+
+    async def listed(self) -> dict[str, str]:
+        """Etags by path, earlier versions below their file, of what the source says now."""
+        changes = {change.item_id: change for change in await self.all_changes()}
+
         def path(change: Change) -> str:
             parent = changes.get(change.parent_id)
-            return f"{path(parent) if parent else ''}/{change.name}" if not change.properties.get("root") else ""
+            return f"{path(parent) if parent else ''}/{change.name}"
 
-        return {path(each): each.etag for each in changes.values() if not each.properties.get("root")}
+        return {path(each): each.etag for each in changes.values()}
 
     async def restore(self, seq: int, selection: Selection = EVERYTHING, into: str = "", **more: Any) -> Restore:
         budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=1_000)
@@ -142,7 +148,7 @@ class DriveWorld:
         found: dict[str, ItemVersion] = {}
         for name, version in (await self.children(seq, parent_id)).items():
             found[f"{above}/{name}"] = version
-            if version.change.kind.is_folder or version.change.properties.get("versions"):
+            if version.change.kind.is_folder or (self.versions and version.change.kind is ItemKind.FILE):
                 found |= await self.everything(seq, version.change.item_id, f"{above}/{name}")
         return found
 

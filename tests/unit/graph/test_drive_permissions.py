@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from shared_code.graph.drive_permissions import (
     GUEST,
-    INHERITED,
     PROTECTED,
     SITE_IDENTITY,
     UNKNOWN_KIND,
@@ -50,9 +49,10 @@ def test_what_is_there_is_not_asked_for_again() -> None:
 def test_a_grant_of_its_own_is_made_although_the_folder_gives_the_same() -> None:
     plan = _plan(GRANT, present=(OWNER, {**GRANT, "inheritedFrom": {"id": "folder"}}))
     assert [action for action, _ in plan.requests] == ["invite"]
-    inherited = {**GRANT, "inheritedFrom": {"id": "folder"}}
-    assert _plan(inherited, present=(OWNER, GRANT)).notes.total() == 0
-    assert _plan(inherited).notes == {INHERITED: 1}
+
+
+def test_what_comes_from_a_folder_above_is_the_folders() -> None:
+    assert stored_permissions([{**GRANT, "inheritedFrom": {"id": "folder"}}]) == []
 
 
 def test_nobody_is_written_to() -> None:
