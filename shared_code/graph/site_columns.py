@@ -46,6 +46,9 @@ COLUMN_SELECT = (
 )
 # Kinds whose values Graph shows and refuses to write, or computes itself.
 NEVER_WRITTEN = frozenset({"", "calculated", "contentApprovalStatus", "geolocation", "hyperlinkOrPicture", "thumbnail"})
+# The content type of a row, which is shown like a column's value and written otherwise.
+CONTENT_TYPE = "ContentType"
+CONTENT_TYPE_FACET = "contentType"
 LOOKUPS = frozenset({"lookup", "personOrGroup"})
 # What every list has and keeps itself, whatever its definition says of being written.
 _OWN = frozenset(
@@ -164,7 +167,7 @@ def to_fields(
     terms without a note column, are left out. A column that has no value is cleared by None."""
     body: dict[str, Any] = {}
     for name, column in columns.items():
-        if column.facet in NEVER_WRITTEN:
+        if column.facet in NEVER_WRITTEN or column.facet == CONTENT_TYPE_FACET:
             continue
         value = values.get(name)
         if column.facet == "term":

@@ -257,6 +257,24 @@ async def test_a_column_that_cannot_be_made_is_told_with_the_rows(
     assert outcomes[captured.named("First").change.item_id].state is WriteState.RESTORED
 
 
+async def test_rows_have_their_content_type_back_or_say_that_they_have_not(
+    tenant: SimulatedTenant, example: ExampleSite
+) -> None:
+    control, site = tenant.control, example.site
+    before = truth(tenant, example, "item")
+    async with tenant.client() as client:
+        captured = await captured_of(client, example)
+        second = captured.named("Second")
+        control.delete_row(tenant.id, site, "Tasks", "2")
+        outcomes = await restore(client, example, captured, versions=[second])
+        assert (states(outcomes), truth(tenant, example, "item")) == ({WriteState.RESTORED: 1}, before)
+        control.delete_list(tenant.id, site, "Tasks")
+        control.edit(tenant.id, "remove_site_content_types", site=site)
+        outcomes = await restore(client, example, captured, versions=[second])
+    assert states(outcomes) == {WriteState.DIFFERS: 1}
+    assert "contentType" in outcomes[second.change.item_id].error
+
+
 async def test_one_value_that_is_refused_does_not_cost_the_others(
     tenant: SimulatedTenant, example: ExampleSite
 ) -> None:
