@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared_code.errors import AccessDeniedError, SourceUnavailableError
+from shared_code.errors import AccessDeniedError, SourceError, SourceUnavailableError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.site_source import SiteSource
 from shared_code.graph.site_target import SiteTarget
@@ -126,6 +126,27 @@ async def test_a_lost_answer_and_a_second_try_double_nothing(
             except SourceUnavailableError:
                 continue
     assert set(states(outcomes)) == {WriteState.RESTORED}
+    assert truth(tenant, example) == before
+
+
+async def test_with_faults_on_a_fifth_of_all_requests_nothing_is_doubled_or_lost(
+    tenant: SimulatedTenant, example: ExampleSite
+) -> None:
+    before = truth(tenant, example)
+    async with tenant.client() as client:
+        captured = await captured_of(client, example)
+        destroy(tenant, example)
+        faults: list[dict[str, Any]] = [{"status": 429}, {"status": 503}, {"status": 500}, {"cut_after_bytes": 0}]
+        for seed, action in enumerate([*faults, {"truncate": 10}]):
+            tenant.control.add_fault(action=action, probability=0.04, seed=seed)
+        outcomes: dict[str, Written] = {}
+        for _ in range(50):
+            try:
+                outcomes = await restore(client, example, captured, tried_before=True)
+                break
+            except SourceError as error:
+                assert error.retryable, error
+    assert set(states(outcomes)) == {WriteState.RESTORED}, outcomes
     assert truth(tenant, example) == before
 
 
