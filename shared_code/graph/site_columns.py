@@ -65,9 +65,14 @@ _OWN = frozenset(
         "ItemChildCount",
         "FolderChildCount",
         "ComplianceAssetId",
+        "_ColorHex",
+        "_ColorTag",
+        "_Emoji",
         "_ExtendedDescription",
     }
 )
+# What SharePoint finds out about pictures and recordings by itself; every library has these columns.
+_OWN_PREFIX = "MediaService"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,13 @@ def peoples_columns(definitions: Sequence[Mapping[str, Any]]) -> dict[str, Colum
     found: dict[str, Column] = {}
     for definition in definitions:
         name = text_of(definition.get("name"))
-        if not name or name in _OWN or definition.get("readOnly") is True or definition.get("hidden") is True:
+        if (
+            not name
+            or name in _OWN
+            or name.startswith(_OWN_PREFIX)
+            or definition.get("readOnly") is True
+            or definition.get("hidden") is True
+        ):
             continue
         facet = next((facet for facet in FACETS if definition.get(facet) is not None), "")
         found[name] = Column(name, facet, definition)
