@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlsplit
 
-from shared_code.errors import AccessDeniedError, InvalidIdError
+from shared_code.errors import InvalidIdError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of, values_of, with_query
@@ -19,6 +19,8 @@ from shared_code.model.resource import Resource, ResourceKind, check_resource_id
 from shared_code.model.run import NotCovered
 
 _SELECT = ("id", "name", "displayName", "webUrl", "isPersonalSite", "siteCollection")
+_ARCHIVED = "it is archived; reactivate it to have it backed up"
+_ODD_ID = "its id has a form that the service does not know; tell support"
 _LIST_SITES = Asked("list sites", "Sites.Read.All")
 _LIST_SUBSITES = Asked("list subsites", "Sites.Read.All")
 
@@ -29,20 +31,21 @@ class SiteDirectory:
     def __init__(self, client: GraphClient) -> None:
         self._client = client
 
+    @property
+    def kinds(self) -> tuple[ResourceKind, ...]:
+        """What it lists the whole of."""
+        return (ResourceKind.SITE,)
+
     async def list_resources(self) -> tuple[tuple[Resource, ...], tuple[NotCovered, ...]]:
         """Every site that is nobody's own, each once, and what cannot be covered and why.
 
-        A missing permission is one of those causes: it must not keep mailboxes and drives from being backed up. Raises
-        ThrottledError, SourceUnavailableError: then nothing is known, and no site may be taken for gone.
+        Raises AccessDeniedError naming the permission, ThrottledError, SourceUnavailableError: then nothing is known,
+        and no site may be taken for gone.
         """
         found: dict[str, Resource] = {}
         not_covered: list[NotCovered] = []
         request = with_query(self._client.graph.sites.get_all_sites.to_get_request_information(), select=_SELECT)
-        try:
-            values = await self._all_of(request, _LIST_SITES)
-        except AccessDeniedError as error:
-            return (), (NotCovered("SharePoint sites", error.message),)
-        fresh = self._added(values, found, not_covered)
+        fresh = self._added(await self._all_of(request, _LIST_SITES), found, not_covered)
         while fresh:
             fresh = self._added(await self._subsites(fresh), found, not_covered)
         resources = sorted(found.values(), key=lambda resource: resource.id)
@@ -59,10 +62,9 @@ class SiteDirectory:
             name = text_of(value.get("displayName")) or text_of(value.get("name")) or text_of(value.get("webUrl"))
             resource = _resource(value, name)
             if _is_archived(value):
-                not_covered.append(NotCovered(f"site {name}", "it is archived; reactivate it to have it backed up"))
+                not_covered.append(NotCovered(f"site {name}", _ARCHIVED))
             elif resource is None:
-                cause = "its id has a form that the service does not know; tell support"
-                not_covered.append(NotCovered(f"site {name}", cause))
+                not_covered.append(NotCovered(f"site {name}", _ODD_ID))
             elif resource.id not in found:
                 found[resource.id] = resource
                 fresh.append(text_of(value.get("id")))

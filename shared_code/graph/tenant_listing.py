@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from shared_code.model.resource import Resource
+from shared_code.errors import AccessDeniedError
+from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.run import NotCovered
 
 
@@ -17,19 +18,34 @@ class Listing(Protocol):
         ...
 
 
-class TenantListing:
-    """Satisfies the backup's port ``Directory``. When one part cannot be listed nothing is, for what is missing must
-    not be taken for gone."""
+class FurtherListing(Listing, Protocol):
+    """One that the others can do without."""
 
-    def __init__(self, *parts: Listing) -> None:
-        self._parts = parts
+    @property
+    def kinds(self) -> tuple[ResourceKind, ...]:
+        """What it lists the whole of."""
+        ...
+
+
+class TenantListing:
+    """Satisfies the backup's port ``Directory``. A further part that is refused is named as not covered, so that the
+    rest is backed up all the same; any other trouble of a part is trouble of the whole, for what is missing must not be
+    taken for gone."""
+
+    def __init__(self, people: Listing, *further: FurtherListing) -> None:
+        self._people = people
+        self._further = further
 
     async def list_resources(self) -> tuple[tuple[Resource, ...], tuple[NotCovered, ...]]:
         """The parts one after the other. Raises SourceError."""
-        resources: list[Resource] = []
-        not_covered: list[NotCovered] = []
-        for part in self._parts:
-            found, missing = await part.list_resources()
+        found, missing = await self._people.list_resources()
+        resources, not_covered = list(found), list(missing)
+        for part in self._further:
+            try:
+                found, missing = await part.list_resources()
+            except AccessDeniedError as error:
+                not_covered += [NotCovered(f"every {kind} of the tenant", error.message) for kind in part.kinds]
+                continue
             resources += found
             not_covered += missing
         return tuple(resources), tuple(not_covered)

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from shared_code.errors import SourceNotFoundError
+from shared_code.errors import AccessDeniedError, SourceNotFoundError
 from shared_code.graph.client import GraphClient
+from shared_code.graph.directory import TenantDirectory
 from shared_code.graph.site_directory import SiteDirectory
 from shared_code.graph.site_source import SiteSource
+from shared_code.graph.tenant_listing import TenantListing
 from shared_code.model.feed import FetchState
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.outcome import SkipCause
@@ -119,11 +121,15 @@ async def test_a_renamed_and_moved_site_keeps_its_id(tenant: SimulatedTenant, ex
 
 
 async def test_a_missing_permission_is_named_and_stops_nothing_else(tenant: SimulatedTenant) -> None:
-    async with tenant.client(["Files.Read.All"]) as client:
-        resources, not_covered = await SiteDirectory(client).list_resources()
-    assert resources == ()
+    roles = ["User.Read.All", "MailboxSettings.Read", "Files.Read.All"]
+    async with tenant.client(roles) as client:
+        with pytest.raises(AccessDeniedError) as caught:
+            await SiteDirectory(client).list_resources()
+        resources, not_covered = await TenantListing(TenantDirectory(client), SiteDirectory(client)).list_resources()
+    assert caught.value.permission == "Sites.Read.All"
+    assert {each.kind for each in resources} == {ResourceKind.MAILBOX, ResourceKind.DRIVE}
     [entry] = not_covered
-    assert entry.what == "SharePoint sites"
+    assert entry.what == "every site of the tenant"
     assert "Sites.Read.All" in entry.cause
 
 
