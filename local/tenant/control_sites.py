@@ -70,8 +70,12 @@ class SiteControl(ControlConnection):
         """Remove a column with its values."""
         self.edit(tenant, "remove_column", site=site, list=list_name, name=name)
 
+    def add_content_type(self, tenant: str, site: str, list_name: str, name: str) -> None:
+        """Add a content type to a list, and to its site where it is new there."""
+        self.edit(tenant, "add_content_type", site=site, list=list_name, name=name)
+
     def add_row(self, tenant: str, site: str, list_name: str, fields: Json, **more: Any) -> str:
-        """Add a row (`author`, `attachments` are optional). Return its id."""
+        """Add a row (`author`, `attachments`, `content_type` are optional). Return its id."""
         return str(self.edit(tenant, "add_row", site=site, list=list_name, fields=fields, **more)["item"])
 
     def change_row(self, tenant: str, site: str, list_name: str, item: str, fields: Json) -> None:

@@ -22,7 +22,11 @@ LOOKUPS = ("lookup", "personOrGroup")
 def fields_json(made: SiteList, item: ListItem) -> Json:
     """Return the fieldValueSet of a row."""
     title = item.fields.get("Title")
-    shown: Json = {"@odata.etag": made.etag(item), "id": str(item.number), "ContentType": "Item"}
+    shown: Json = {
+        "@odata.etag": made.etag(item),
+        "id": str(item.number),
+        "ContentType": made.content_type_of(item)["name"],
+    }
     for name, value in item.fields.items():
         if name.endswith("LookupId") and isinstance(value, list):
             shown[name.removesuffix("LookupId")] = [{"LookupId": int(each), "LookupValue": ""} for each in value]

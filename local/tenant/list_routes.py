@@ -40,6 +40,7 @@ def add_list_routes(table: RouteTable) -> None:
     add("POST", "", "createItem", write, _create)
     add("GET", "/delta", "delta", read, _delta)
     add("GET", "/{item}", "item", read, _item)
+    add("PATCH", "/{item}", "updateItem", write, _update_item)
     add("DELETE", "/{item}", "deleteItem", write, _delete)
     add("GET", "/{item}/fields", "fields", read, _fields)
     add("PATCH", "/{item}/fields", "updateFields", write, _update)
@@ -89,9 +90,28 @@ def _fields(call: Call) -> Answer:
 def _create(call: Call) -> Answer:
     site, made = list_of(call)
     fields = checked_fields(made, member(call.json_body(), "fields", dict) or {})
+    content_type = _content_type(made, call.json_body())
     item = made.add_item(fields, _APP, call.home.clock.stamp())
+    item.content_type = content_type or ""
     made.modified = call.home.clock.stamp()
     return json_answer(item_json(site, made, item, with_fields=True), 201)
+
+
+def _content_type(made: SiteList, body: Json) -> str | None:
+    wanted = member(body, "contentType", dict)
+    if wanted is None:
+        return None
+    names = [str(each["name"]) for each in made.content_types if each["id"] == wanted.get("id")]
+    if not names:
+        raise bad_request("Invalid content type", "invalidRequest")
+    return names[0]
+
+
+def _update_item(call: Call) -> Answer:
+    site, made, item = _item_of(call)
+    item.content_type = _content_type(made, call.json_body()) or item.content_type
+    made.change_item(item, {}, _APP, call.home.clock.stamp())
+    return json_answer(item_json(site, made, item, with_fields=False))
 
 
 def _update(call: Call) -> Answer:

@@ -135,10 +135,23 @@ def _remove_column(tenant: Tenant, op: Json) -> Json:
     return {}
 
 
+def _add_content_type(tenant: Tenant, op: Json) -> Json:
+    site = site_for(tenant, str(op["site"]))
+    name = str(op["name"])
+    found = next((each for each in site.content_types if each["name"] == name), None)
+    if found is None:
+        found = {"id": f"0x0100{uuid.uuid4().hex.upper()}", "name": name}
+        site.content_types.append(found)
+    if "list" in op:
+        _list_for(tenant, op)[1].add_content_type(found)
+    return {}
+
+
 def _add_row(tenant: Tenant, op: Json) -> Json:
     _, made = _list_for(tenant, op)
     item = made.add_item(op["fields"], int(op.get("author", 6)), tenant.clock.stamp())
     item.attachments = bool(op.get("attachments"))
+    item.content_type = str(op.get("content_type", ""))
     return {"item": str(item.number)}
 
 
@@ -216,6 +229,12 @@ def _remove_site_columns(tenant: Tenant, op: Json) -> Json:
     return {}
 
 
+def _remove_site_content_types(tenant: Tenant, op: Json) -> Json:
+    site = site_for(tenant, str(op["site"]))
+    site.content_types = site.content_types[:2]
+    return {}
+
+
 SITE_OPS: dict[str, Callable[[Tenant, dict[str, Any]], Json]] = {
     "add_site": _add_site,
     "change_site": _change_site,
@@ -228,6 +247,7 @@ SITE_OPS: dict[str, Callable[[Tenant, dict[str, Any]], Json]] = {
     "add_column": _add_column,
     "change_column": _change_column,
     "remove_column": _remove_column,
+    "add_content_type": _add_content_type,
     "add_row": _add_row,
     "change_row": _change_row,
     "delete_row": _delete_row,
@@ -238,4 +258,5 @@ SITE_OPS: dict[str, Callable[[Tenant, dict[str, Any]], Json]] = {
     "list_lists": _list_lists,
     "list_pages": _list_pages,
     "remove_site_columns": _remove_site_columns,
+    "remove_site_content_types": _remove_site_content_types,
 }

@@ -87,7 +87,7 @@ def item_json(
         "createdBy": _actor(site, item.author),
         "lastModifiedBy": _actor(site, item.editor),
         "parentReference": {"siteId": site.site_id},
-        "contentType": {"id": made.content_types[0]["id"], "name": made.content_types[0]["name"]},
+        "contentType": {name: made.content_type_of(item)[name] for name in ("id", "name")},
         "sharepointIds": {"listId": made.list_id, "listItemId": str(item.number), "listItemUniqueId": item.guid},
     }
     if with_fields:

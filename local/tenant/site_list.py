@@ -27,6 +27,7 @@ class ListItem:
     editor: int
     version: int = 1
     attachments: bool = False
+    content_type: str = ""
 
 
 @dataclass(slots=True)
@@ -51,6 +52,20 @@ class SiteList:
     seq: int = 0
     next_number: int = 1
     version: int = 1
+
+    def content_type_of(self, item: ListItem) -> Json:
+        """Return the content type of a row: its own, or the first of the list."""
+        named = (each for each in self.content_types if each["name"] == item.content_type)
+        return next(named, self.content_types[0])
+
+    def add_content_type(self, content_type: Json) -> Json:
+        """Copy a content type of the site into the list."""
+        copy = {
+            **content_type,
+            "id": f"{content_type['id']}00{self._guid(content_type['id']).replace('-', '').upper()}",
+        }
+        self.content_types.append(copy)
+        return copy
 
     def column(self, name: str) -> Json | None:
         """Return the column of that API-facing name."""

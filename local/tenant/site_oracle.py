@@ -35,6 +35,7 @@ def _records(site: Site) -> Iterator[Json]:
             "description": made.description,
             "template": made.template,
             "hidden": made.hidden,
+            "content_types": sorted(each["name"] for each in made.content_types),
         }
         for column in made.columns:
             if not column["readOnly"] and "of_term" not in column:
@@ -62,7 +63,13 @@ def _column_truth(site: Site, column: Json) -> Json:
 def _rows(site: Site, made: SiteList) -> Iterator[Json]:
     for item in made.items.values():
         fields = {name: _value(site, made, name, value) for name, value in item.fields.items()}
-        yield {"record": "item", "list": made.display_name, "fields": fields, "attachments": item.attachments}
+        yield {
+            "record": "item",
+            "list": made.display_name,
+            "content_type": made.content_type_of(item)["name"],
+            "fields": fields,
+            "attachments": item.attachments,
+        }
 
 
 def _value(site: Site, made: SiteList, name: str, value: Any) -> Any:

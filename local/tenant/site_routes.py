@@ -54,6 +54,7 @@ def add_site_routes(table: RouteTable) -> None:
     add("GET", f"{made}/columns", "list.columns", read, _columns)
     add("POST", f"{made}/columns", "list.createColumn", manage, _create_column)
     add("GET", f"{made}/contentTypes", "list.contentTypes", read, _content_types)
+    add("POST", f"{made}/contentTypes/addCopy", "list.addContentType", manage, _add_content_type)
 
 
 def site_not_found() -> GraphError:
@@ -248,6 +249,17 @@ def checked_column(body: Json) -> Json:
 def _content_types(call: Call) -> Answer:
     _, made = list_of(call)
     return collection(call, [content_type_json(each) for each in made.content_types], "contentTypes")
+
+
+def _add_content_type(call: Call) -> Answer:
+    site, made = list_of(call)
+    wanted = str(call.json_body().get("contentType", "")).rpartition("/")[2]
+    found = next((each for each in site.content_types if each["id"] == wanted), None)
+    if found is None:
+        raise bad_request("Invalid content type", "invalidRequest")
+    if any(each["name"] == found["name"] for each in made.content_types):
+        raise GraphError(409, "nameAlreadyExists", "The list has that content type.")
+    return json_answer(content_type_json(made.add_content_type(found)), 201)
 
 
 def _site_columns(call: Call) -> Answer:

@@ -46,6 +46,9 @@ COLUMN_SELECT = (
 )
 # Kinds whose values Graph shows and refuses to write, or computes itself.
 NEVER_WRITTEN = frozenset({"", "calculated", "contentApprovalStatus", "geolocation", "hyperlinkOrPicture", "thumbnail"})
+# The content type of a row, which is shown like a column's value and written otherwise.
+CONTENT_TYPE = "ContentType"
+CONTENT_TYPE_FACET = "contentType"
 LOOKUPS = frozenset({"lookup", "personOrGroup"})
 # What every list has and keeps itself, whatever its definition says of being written.
 _OWN = frozenset(
@@ -62,9 +65,14 @@ _OWN = frozenset(
         "ItemChildCount",
         "FolderChildCount",
         "ComplianceAssetId",
+        "_ColorHex",
+        "_ColorTag",
+        "_Emoji",
         "_ExtendedDescription",
     }
 )
+# What SharePoint finds out about pictures and recordings by itself; every library has these columns.
+_OWN_PREFIX = "MediaService"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,13 @@ def peoples_columns(definitions: Sequence[Mapping[str, Any]]) -> dict[str, Colum
     found: dict[str, Column] = {}
     for definition in definitions:
         name = text_of(definition.get("name"))
-        if not name or name in _OWN or definition.get("readOnly") is True or definition.get("hidden") is True:
+        if (
+            not name
+            or name in _OWN
+            or name.startswith(_OWN_PREFIX)
+            or definition.get("readOnly") is True
+            or definition.get("hidden") is True
+        ):
             continue
         facet = next((facet for facet in FACETS if definition.get(facet) is not None), "")
         found[name] = Column(name, facet, definition)
@@ -164,7 +178,7 @@ def to_fields(
     terms without a note column, are left out. A column that has no value is cleared by None."""
     body: dict[str, Any] = {}
     for name, column in columns.items():
-        if column.facet in NEVER_WRITTEN:
+        if column.facet in NEVER_WRITTEN or column.facet == CONTENT_TYPE_FACET:
             continue
         value = values.get(name)
         if column.facet == "term":

@@ -108,8 +108,18 @@ class SiteSource:
         elif feed == LISTS_FEED:
             changes = await self._definitions_of(resource).lists()
         else:
-            changes = await self._pages(resource)
+            return feed, await self._pages_page(resource)
         return feed, FeedPage(tuple(changes), None, finished=True)
+
+    async def _pages_page(self, resource: Resource) -> FeedPage:
+        """Pages that cannot be listed must not keep the rest of the site from being read: they stay as they were."""
+        try:
+            return FeedPage(tuple(await self._pages(resource)), None, finished=True)
+        except SourceError as error:
+            if error.retryable or error.context.get("status") == 401:
+                raise
+            await self._check_readable(resource, error)
+            return FeedPage((), None, finished=True, gone=True, error=error.message)
 
     async def _pages(self, resource: Resource) -> list[Change]:
         request = self._client.request("GET", f"/sites/{{site}}/pages/{CAST}", site=site_id_of(resource))

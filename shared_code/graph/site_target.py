@@ -108,6 +108,8 @@ class SiteTargetSession:
         if seen is None:
             title = change.name if not label else label if is_library else f"{label} {change.name}"
             seen = await self._lists.named(title, template, text_of(definition.get("description")))
+        types = [each for each in definition.get("contentTypes", ()) if isinstance(each, dict)]
+        await self._lists.add_content_types(seen.id, types)
         await self._lists.add_columns(seen.id, columns)
         if not is_library:
             return ListPlace(seen.id).id

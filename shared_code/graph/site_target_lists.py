@@ -52,6 +52,7 @@ class SiteTargetLists:
         self._site = client.graph.sites.by_site_id(site_id)
         self._lists: dict[str, SeenList] | None = None
         self._definitions: dict[str, list[dict[str, Any]]] = {}
+        self._types: dict[str, list[dict[str, Any]]] = {}
 
     async def by_id(self, list_id: str) -> SeenList | None:
         """A list, or None when it is gone. Raises SourceError."""
@@ -95,12 +96,8 @@ class SiteTargetLists:
         """The definitions of a list's columns, hidden ones too. Raises SourceError."""
         if list_id not in self._definitions:
             info = self._site.lists.by_list_id(list_id).columns.to_get_request_information()
-            pages = self._client.get_pages(with_query(info, select=COLUMN_SELECT, top=200), Asked("read columns", READ))
-            found: list[dict[str, Any]] = []
-            async with aclosing(pages) as listing:
-                async for page in listing:
-                    found += values_of(page)
-            self._definitions[list_id] = found
+            request = with_query(info, select=COLUMN_SELECT, top=200)
+            self._definitions[list_id] = await self._all_of(request, "read columns of a list")
         return self._definitions[list_id]
 
     async def add_columns(self, list_id: str, stored: Sequence[Mapping[str, Any]]) -> None:
@@ -118,6 +115,42 @@ class SiteTargetLists:
                 if not is_items_own(error):
                     raise
             self._definitions.pop(list_id, None)
+
+    async def content_types(self, list_id: str) -> list[dict[str, Any]]:
+        """The content types of a list, the default one first. Raises SourceError."""
+        if list_id not in self._types:
+            types = self._site.lists.by_list_id(list_id).content_types.to_get_request_information()
+            self._types[list_id] = await self._all_of(types, "read content types of a list")
+        return self._types[list_id]
+
+    async def add_content_types(self, list_id: str, stored: Sequence[Mapping[str, Any]]) -> None:
+        """Copy into the list those content types of the site that it had and has not ("contentType: addCopy", v1.0,
+        checked 2026-11). What the site has not any more shows by the rows of that type. Raises SourceError."""
+        there = {text_of(each.get("name")) for each in await self.content_types(list_id)}
+        missing = {text_of(each.get("name")) for each in stored if each.get("hidden") is not True} - there
+        if not missing:
+            return
+        types = self._site.content_types.to_get_request_information()
+        for each in await self._all_of(types, "read content types of a site"):
+            if text_of(each.get("name")) not in missing:
+                continue
+            path = "/sites/{site}/lists/{list}/contentTypes/addCopy"
+            info = self._client.request("POST", path, site=self._site_id, list=list_id)
+            own = f"{self._client.base_url}/sites/{self._site_id}/contentTypes/{text_of(each.get('id'))}"
+            try:
+                await self._client.send_json(info, {"contentType": own}, Asked("add a content type to a list", MANAGE))
+            except SourceError as error:
+                if not is_items_own(error):
+                    raise
+        self._types.pop(list_id, None)
+        self._definitions.pop(list_id, None)
+
+    async def _all_of(self, info: Any, operation: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        async with aclosing(self._client.get_pages(info, Asked(operation, READ))) as listing:
+            async for page in listing:
+                found += values_of(page)
+        return found
 
     async def pointed_to(self, list_id: str, title: str) -> SeenList | None:
         """The list that a lookup points to: itself while it lives, else the one of its title, made when missing."""

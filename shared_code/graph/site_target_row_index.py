@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from shared_code.graph.site_columns import CONTENT_TYPE
+
 
 class RowIndex:
     """Rows of one list. A row is known by its number."""
@@ -26,8 +28,9 @@ class RowIndex:
             self._numbers.setdefault(digest, []).append(number)
             self._digests[number] = digest
         self._lone.pop(number, None)
-        if len(values) == 1:
-            self._lone[number] = dict(values)
+        own = {name: value for name, value in values.items() if name != CONTENT_TYPE}
+        if len(own) == 1:
+            self._lone[number] = own
 
     def equal(self, values: Mapping[str, Any]) -> list[str]:
         """Rows with exactly these values, in the order in which they were noted."""
@@ -35,8 +38,9 @@ class RowIndex:
 
     def begun(self, values: Mapping[str, Any]) -> Iterator[str]:
         """Rows that hold nothing but one of these values: they were made for a lookup."""
+        own = {name: value for name, value in values.items() if name != CONTENT_TYPE}
         for number, held in list(self._lone.items()):
-            if held != values and all(values.get(name) == value for name, value in held.items()):
+            if held != own and all(values.get(name) == value for name, value in held.items()):
                 yield number
 
 

@@ -14,7 +14,7 @@ from shared_code.errors import SourceError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of, values_of, with_query
-from shared_code.graph.site_columns import own_values, to_fields, without_empty
+from shared_code.graph.site_columns import CONTENT_TYPE, own_values, to_fields, without_empty
 from shared_code.graph.site_target_lists import READ
 from shared_code.graph.site_target_row_values import TargetColumns
 
@@ -59,15 +59,17 @@ class RowRequests:
 
     async def create(self, values: Mapping[str, Any]) -> str:
         """Make a row with these values; its number. Raises SourceError with status 400 when one of them is refused."""
-        return await self._post(without_empty(self._body(values)))
+        return await self._post(without_empty(self._body(values)), self._target.type_id(values.get(CONTENT_TYPE)))
 
     async def create_bare(self) -> str:
         """Make a row without values."""
-        return await self._post({})
+        return await self._post({}, "")
 
     async def change(self, number: str, values: Mapping[str, Any]) -> None:
         """Give a row these values, and no others. Raises SourceError, but not for a value that is refused."""
         body = self._body(values)
+        if type_id := self._target.types.get(values.get(CONTENT_TYPE, "")):
+            await self._set_type(number, type_id)
         try:
             await self._patch(number, body)
         except SourceError as error:
@@ -78,9 +80,23 @@ class RowRequests:
     def _body(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return to_fields(values, self._target.columns, self._target.note_columns)
 
-    async def _post(self, fields: Mapping[str, Any]) -> str:
+    async def _set_type(self, number: str, type_id: str) -> None:
+        path = "/sites/{site}/lists/{list}/items/{item}"
+        info = self._client.request("PATCH", path, site=self._site_id, list=self._list_id, item=number)
+        try:
+            await self._client.send_json(
+                info, {"contentType": {"id": type_id}}, Asked("change a row's content type", WRITE)
+            )
+        except SourceError as error:
+            if error.context.get("status") != _REFUSED:
+                raise
+
+    async def _post(self, fields: Mapping[str, Any], type_id: str) -> str:
         info = self._client.request("POST", "/sites/{site}/lists/{list}/items", site=self._site_id, list=self._list_id)
-        answer = await self._client.send_json(info, {"fields": dict(fields)}, Asked("make a row of a list", WRITE))
+        body: dict[str, Any] = {"fields": dict(fields)}
+        if type_id:
+            body["contentType"] = {"id": type_id}
+        answer = await self._client.send_json(info, body, Asked("make a row of a list", WRITE))
         number = text_of(answer.get("id"))
         if not number:
             raise SourceError("A row was made and answers without an id.", list_id=self._list_id)

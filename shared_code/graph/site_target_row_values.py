@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared_code.graph.odata import text_of
-from shared_code.graph.site_columns import NEVER_WRITTEN, Column, fits, note_column_of, own_values, peoples_columns
+from shared_code.graph.site_columns import (
+    CONTENT_TYPE,
+    CONTENT_TYPE_FACET,
+    NEVER_WRITTEN,
+    Column,
+    fits,
+    note_column_of,
+    own_values,
+    peoples_columns,
+)
 from shared_code.graph.site_lookups import LOOKUPS
 from shared_code.graph.site_target_lookups import SiteTargetLookups
 
@@ -44,24 +53,40 @@ _SHOWN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class TargetColumns:
-    """The columns of a list at the target. ``note_columns``: the hidden ones that keep the terms of others."""
+    """The columns of a list at the target. ``note_columns``: the hidden ones that keep the terms of others. ``types``:
+    its content types by name, the default one first."""
 
     columns: Mapping[str, Column]
     note_columns: Mapping[str, str]
     names: frozenset[str]
+    types: Mapping[str, str]
 
     @classmethod
-    def of(cls, definitions: Sequence[Mapping[str, Any]]) -> TargetColumns:
-        """From Graph's definitions, hidden columns included."""
+    def of(
+        cls, definitions: Sequence[Mapping[str, Any]], types: Sequence[Mapping[str, Any]] | None = None
+    ) -> TargetColumns:
+        """From Graph's definitions, hidden columns included. With ``types`` the content type of a row is one of its
+        values."""
         columns = peoples_columns(definitions)
+        if types is not None:
+            columns[CONTENT_TYPE] = Column(CONTENT_TYPE, CONTENT_TYPE_FACET, {})
         notes = {
             name: note_column_of(definitions, column) for name, column in columns.items() if column.facet == "term"
         }
-        return cls(columns, notes, frozenset(text_of(definition.get("name")) for definition in definitions))
+        names = frozenset(text_of(definition.get("name")) for definition in definitions)
+        known = {text_of(each.get("name")): text_of(each.get("id")) for each in types or ()}
+        return cls(columns, notes, names, known)
+
+    def type_id(self, name: object) -> str:
+        """The id of a content type; "" for the default one, which need not be asked for, and one that is not here."""
+        is_default = next(iter(self.types), None) == name
+        return "" if is_default or not isinstance(name, str) else self.types.get(name, "")
 
     def is_refused(self, name: str, value: Any) -> bool:
         """Whether Graph does not write this value of this column."""
         column = self.columns[name]
+        if column.facet == CONTENT_TYPE_FACET:
+            return value not in self.types
         if column.facet in NEVER_WRITTEN or (column.facet == "term" and not self.note_columns.get(name)):
             return True
         return not fits(column, value)

@@ -88,7 +88,8 @@ class SiteTargetRows:
 
     async def _list(self, list_id: str) -> _List:
         if list_id not in self._known:
-            target = TargetColumns.of(await self._lists.definitions(list_id))
+            types = await self._lists.content_types(list_id)
+            target = TargetColumns.of(await self._lists.definitions(list_id), types)
             requests = RowRequests(self._client, self._site_id, list_id, target)
             self._known[list_id] = _List(list_id, target, requests)
         return self._known[list_id]

@@ -42,6 +42,15 @@ def add_site_samples(control: TenantControl, tenant: str, add: Callable[..., Any
     new_row = add("new row", "listItem", f"{made}/items", method="POST", body={"fields": {"Title": "x"}})
     fields = f"{made}/items/{new_row['id']}/fields"
     add("changed fields", "fieldValueSet", fields, method="PATCH", body={"Title": "y"})
+    types = add("site content types again", "contentType", f"{site}/contentTypes", many=True)
+    [urgent] = [each["id"] for each in types["value"] if each["name"] == "Urgent task"]
+    copied = f"{site}/lists/{example.customers}/contentTypes/addCopy"
+    copy = add("copied content type", "contentType", copied, method="POST", body={"contentType": urgent})
+    of_type = {"fields": {"Title": "x"}, "contentType": {"id": copy["id"]}}
+    customer = f"{site}/lists/{example.customers}/items"
+    typed = add("new row of a type", "listItem", customer, method="POST", body=of_type)
+    change_type = {"contentType": {"id": copy["id"]}}
+    add("row of a type", "listItem", f"{customer}/{typed['id']}", method="PATCH", body=change_type)
     control.delete_row(tenant, example.site, example.tasks, example.task)
     add("row delta, changes", "listItem", page["@odata.deltaLink"], many=True)
     file = f"/drives/{example.drive}/items/{example.file}/listItem"

@@ -266,6 +266,16 @@ async def test_one_refused_library_does_not_keep_the_rest_from_being_read(
     assert all(page.finished for page in pages.values())
 
 
+async def test_refused_pages_do_not_keep_the_rest_from_being_read(
+    tenant: SimulatedTenant, example: ExampleSite
+) -> None:
+    tenant.control.add_fault(match={"operation": "page.list"}, action={"status": 403})
+    async with tenant.client() as client:
+        pages = await SiteSource(client).poll(resource_of(example), dict.fromkeys(("site", "lists", "pages")))
+    assert [feed for feed, page in pages.items() if page.error] == ["pages"]
+    assert all(page.finished for page in pages.values())
+
+
 async def test_a_site_that_is_gone_is_told(tenant: SimulatedTenant, example: ExampleSite) -> None:
     tenant.control.delete_site(tenant.id, example.site)
     async with tenant.client() as client:

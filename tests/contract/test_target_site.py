@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared_code.errors import AccessDeniedError, SourceUnavailableError
+from shared_code.errors import AccessDeniedError, SourceError, SourceUnavailableError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.site_source import SiteSource
 from shared_code.graph.site_target import SiteTarget
@@ -126,6 +126,27 @@ async def test_a_lost_answer_and_a_second_try_double_nothing(
             except SourceUnavailableError:
                 continue
     assert set(states(outcomes)) == {WriteState.RESTORED}
+    assert truth(tenant, example) == before
+
+
+async def test_with_faults_on_a_fifth_of_all_requests_nothing_is_doubled_or_lost(
+    tenant: SimulatedTenant, example: ExampleSite
+) -> None:
+    before = truth(tenant, example)
+    async with tenant.client() as client:
+        captured = await captured_of(client, example)
+        destroy(tenant, example)
+        faults: list[dict[str, Any]] = [{"status": 429}, {"status": 503}, {"status": 500}, {"cut_after_bytes": 0}]
+        for seed, action in enumerate([*faults, {"truncate": 10}]):
+            tenant.control.add_fault(action=action, probability=0.04, seed=seed)
+        outcomes: dict[str, Written] = {}
+        for _ in range(50):
+            try:
+                outcomes = await restore(client, example, captured, tried_before=True)
+                break
+            except SourceError as error:
+                assert error.retryable, error
+    assert set(states(outcomes)) == {WriteState.RESTORED}, outcomes
     assert truth(tenant, example) == before
 
 
@@ -255,6 +276,24 @@ async def test_a_column_that_cannot_be_made_is_told_with_the_rows(
     assert local.state is WriteState.DIFFERS
     assert "not in the list" in local.error
     assert outcomes[captured.named("First").change.item_id].state is WriteState.RESTORED
+
+
+async def test_rows_have_their_content_type_back_or_say_that_they_have_not(
+    tenant: SimulatedTenant, example: ExampleSite
+) -> None:
+    control, site = tenant.control, example.site
+    before = truth(tenant, example, "item")
+    async with tenant.client() as client:
+        captured = await captured_of(client, example)
+        second = captured.named("Second")
+        control.delete_row(tenant.id, site, "Tasks", "2")
+        outcomes = await restore(client, example, captured, versions=[second])
+        assert (states(outcomes), truth(tenant, example, "item")) == ({WriteState.RESTORED: 1}, before)
+        control.delete_list(tenant.id, site, "Tasks")
+        control.edit(tenant.id, "remove_site_content_types", site=site)
+        outcomes = await restore(client, example, captured, versions=[second])
+    assert states(outcomes) == {WriteState.DIFFERS: 1}
+    assert "contentType" in outcomes[second.change.item_id].error
 
 
 async def test_one_value_that_is_refused_does_not_cost_the_others(

@@ -131,6 +131,14 @@ def test_managed_metadata_and_one_row_alone(customer: Customer) -> None:
     [found] = [entry for entry in listing["items"] if entry["name"] == "Local"]
     customer.restore(resource, seq=1, selection={"item_ids": [found["id"]]})
     assert truth(customer, example.site) == before
+    customer.control.delete_file(customer.tenant_id, example.drive, "/Plans")
+    listing = customer.get(
+        f"/resources/{resource}/snapshots/1/items", params={"limit": 100, "parent": example.documents}
+    )
+    [folder] = [entry for entry in listing["items"] if entry["name"] == "Plans"]
+    restore = customer.restore(resource, seq=1, selection={"folder_ids": [folder["id"]]})
+    assert restore["counts"]["restored"] == 1
+    assert truth(customer, example.site) == before
 
 
 def test_a_site_that_is_gone_keeps_its_restore_points(customer: Customer) -> None:

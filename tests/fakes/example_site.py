@@ -100,7 +100,9 @@ def fill_site(control: TenantControl, tenant: str, path: str = "/sites/works") -
         "TeamLookupId": [ada, ben],
     }
     task = control.add_row(tenant, site, tasks, values)
-    control.add_row(tenant, site, tasks, {"Title": "Second", "Done": False, "CustomerLookupId": "2"})
+    control.add_content_type(tenant, site, tasks, "Urgent task")
+    second = {"Title": "Second", "Done": False, "CustomerLookupId": "2"}
+    control.add_row(tenant, site, tasks, second, content_type="Urgent task")
     properties = {
         "title": "Welcome",
         "description": "Where to begin",
