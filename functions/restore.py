@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
+from datetime import timedelta
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from functions.http import (
     string_list,
     whole_number,
 )
-from shared_code.errors import BackupError
+from shared_code.errors import BackupError, ThrottledError
 from shared_code.model.item import ItemVersion, format_time
 from shared_code.model.resource import Customer
 from shared_code.model.restore import ConflictRule, Restore, RestoreRequest, Selection, TargetKind
@@ -39,6 +40,10 @@ _E = TypeVar("_E", bound=StrEnum)
 SLICES_IN_HISTORY = 50
 _ATTEMPTS = 4
 _FIRST_WAIT_MS = 5_000
+# A slice that Graph puts off is tried again after Graph's own word, within these bounds, and so often in a row.
+_LEAST_WAIT_S = 30.0
+_MOST_WAIT_S = 900.0
+_MOST_WAITS = 40
 _MOST_SEQ = 999_999_999
 _PAGE = 100
 _LARGEST_PAGE = 1_000
@@ -221,12 +226,12 @@ def _summary_json(restore: Restore) -> dict[str, Any]:
 
 @bp.orchestration_trigger(context_name="context")
 def restore_resource(context: df.DurableOrchestrationContext) -> Generator[Any, Any, None]:
-    """One restore: slice after slice, then the verdict. Input: ``customer``, ``restore``, and ``position``
-    when it goes on as a new orchestration. What stays wrong after the retries is recorded with the
+    """One restore: slice after slice, then the verdict. Input: ``customer``, ``restore``, and ``position`` and
+    ``waits`` when it goes on as a new orchestration. What stays wrong after the retries is recorded with the
     restore."""
     state = context.get_input()
     names = {"customer": state["customer"], "restore": state["restore"]}
-    position = state.get("position", "")
+    position, waits = state.get("position", ""), state.get("waits", 0)
     retry = df.RetryOptions(_FIRST_WAIT_MS, _ATTEMPTS)
     try:
         for _ in range(SLICES_IN_HISTORY):
@@ -234,14 +239,22 @@ def restore_resource(context: df.DurableOrchestrationContext) -> Generator[Any, 
             if step["error"]:
                 yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": step["error"]})
                 return
-            position = step["position"]
+            if step["wait_s"] and waits < _MOST_WAITS:
+                waits += 1
+                yield context.create_timer(context.current_utc_datetime + timedelta(seconds=step["wait_s"]))
+                continue
+            if step["wait_s"]:
+                error = "Graph kept asking to slow down. Start the restore again at another time."
+                yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": error})
+                return
+            position, waits = step["position"], 0
             if step["done"]:
                 yield context.call_activity_with_retry("close_restore", retry, names)
                 return
     except Exception as error:
         yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": first_line(error)})
         raise
-    context.continue_as_new({**names, "position": position})
+    context.continue_as_new({**names, "position": position, "waits": waits})
 
 
 # ---- activities -----------------------------------------------------------------------------------------------------
@@ -251,16 +264,19 @@ def restore_resource(context: df.DurableOrchestrationContext) -> Generator[Any, 
 @bp.activity_trigger(input_name="payload")
 async def restore_slice(payload: Any) -> dict[str, Any]:
     """One slice from ``position``. Safe to replay. ``error`` says what no further try can cure; what one may
-    is raised."""
+    is raised, but for a source that asks to slow down: then ``wait_s`` says for how long."""
     restores, restore = await _recorded(payload)
     try:
         result = await restores.restore_slice(restore.request, payload["position"])
+    except ThrottledError as error:
+        wait_s = min(max(error.retry_after_s or 0.0, _LEAST_WAIT_S), _MOST_WAIT_S)
+        return {"done": False, "position": payload["position"], "error": "", "wait_s": wait_s}
     except BackupError as error:
         if error.retryable:
             raise
         _log.warning("restore %s broke off: %s", payload["restore"], error.message)
-        return {"done": False, "position": payload["position"], "error": error.message}
-    return {"done": result.done, "position": result.position, "error": ""}
+        return {"done": False, "position": payload["position"], "error": error.message, "wait_s": 0.0}
+    return {"done": result.done, "position": result.position, "error": "", "wait_s": 0.0}
 
 
 @bp.activity_trigger(input_name="payload")

@@ -83,12 +83,12 @@ def cost_of(call: Call) -> Cost:
     values = parts[1:]
     if names[:3] == ["admin", "exchange", "mailboxes"]:
         return Cost(OUTLOOK, mailbox=_owner(call, values[3] if len(values) > 3 else ""))
-    if names[:1] == ["users"] and len(names) > 2:
+    if names and names[0] in ("users", "groups") and len(names) > 2:
         if names[2] in _OF_A_MAILBOX:
             return Cost(OUTLOOK, mailbox=_owner(call, values[1]))
-        if names[2] in ("drive", "drives"):
+        if names[2] in ("drive", "drives", "sites"):
             return Cost(FILES, _file_units(call, names[2:]))
-        if names[2] == "joinedteams":
+        if names[2] in ("joinedteams", "team"):
             return Cost(TEAMS)
     if names[:1] == ["teams"]:
         return _team_cost(names, values)

@@ -11,6 +11,7 @@ from shared_code.backup.decide import Action, decide
 from shared_code.backup.large_file import LargeFileCopier
 from shared_code.backup.ports import CatalogLookup, SliceWriter, Source, Vault
 from shared_code.backup.state import SliceState
+from shared_code.errors import ThrottledError
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import ItemKind, ItemVersion
 from shared_code.model.outcome import SkipCause
@@ -47,11 +48,12 @@ class BatchCopier:
         streams: list[PendingChange] = []
         for entry in batch:
             await self._apply(entry, previous, fetches, streams)
+        # One large file at a time, and each may use up the budget: they wait at the head of the line.
+        self._state.pending.extendleft(reversed(streams))
         if fetches:
             await self._fetch(fetches, previous)
-        # One large file at a time, and each may use up the budget: the others wait at the head of the line.
-        self._state.pending.extendleft(reversed(streams[1:]))
         if streams:
+            self._state.pending.popleft()
             await self._copy_large(PartialFile(streams[0], 0, (), ""), previous)
 
     async def aclose(self) -> None:
@@ -148,9 +150,13 @@ class BatchCopier:
 
     async def _fetch(self, entries: Sequence[PendingChange], previous: PreviousVersions) -> None:
         waiting = {entry.change.item_id: entry for entry in entries}
-        async for fetched in self._source.fetch(self._state.resource, [entry.change for entry in entries]):
-            entry = waiting.pop(fetched.asked.item_id)
-            await self._settle_fetched(entry, fetched, previous)
+        try:
+            async for fetched in self._source.fetch(self._state.resource, [entry.change for entry in entries]):
+                entry = waiting.pop(fetched.asked.item_id)
+                await self._settle_fetched(entry, fetched, previous)
+        except ThrottledError:
+            self._state.pending.extendleft(reversed(list(waiting.values())))
+            raise
         for entry in waiting.values():
             self._state.fail(entry, "the source gave no answer for this item")
 

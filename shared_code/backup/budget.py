@@ -35,6 +35,11 @@ class Meter:
         self._read_bytes += read_bytes
 
     @property
+    def has_counted(self) -> bool:
+        """Whether any work was done."""
+        return self._items > 0 or self._read_bytes > 0
+
+    @property
     def spent(self) -> bool:
         """Whether the slice should stop at the next safe place."""
         return (

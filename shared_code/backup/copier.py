@@ -18,7 +18,7 @@ from shared_code.backup.checkpoint import Checkpointer
 from shared_code.backup.pages_ahead import PagesAhead
 from shared_code.backup.ports import Damage, SliceWriter, Source, Vault
 from shared_code.backup.state import SliceState, Start
-from shared_code.errors import BlobExistsError, BlobNotFoundError, IntegrityError
+from shared_code.errors import BlobExistsError, BlobNotFoundError, IntegrityError, ThrottledError
 from shared_code.model.item import ItemVersion
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import Resource
@@ -171,6 +171,11 @@ class ResourceCopier:
                     expired = await pages.take()
                 else:
                     break
+        except ThrottledError:
+            if not meter.has_counted:
+                raise
+            # What was done is kept. The next slice hears whether the source wants to be left alone still.
+            _log.info("a slice of %s ends early: the source asks to slow down", state.resource.id)
         finally:
             await pages.aclose()
             await batches.aclose()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from shared_code.backup.budget import Meter
 from shared_code.backup.ports import ContentDigest, ContentStream, FileWriter, SliceWriter, Source
 from shared_code.backup.state import SliceState
-from shared_code.errors import SourceContentError, SourceError, SourceNotFoundError
+from shared_code.errors import SourceContentError, SourceError, SourceNotFoundError, ThrottledError
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, ItemVersion
 from shared_code.model.snapshot import PartialFile
@@ -44,6 +44,9 @@ class LargeFileCopier:
                 return await self._copy_stream(stream, partial, known)
             finally:
                 await stream.aclose()
+        except ThrottledError:
+            self._state.partial = partial  # nothing is wrong with this file: the next slice goes on with it
+            raise
         except SourceError as error:
             # Away in the middle of reading: whether for good, the next run will hear when it asks for the item.
             if not error.retryable and not isinstance(error, SourceNotFoundError):

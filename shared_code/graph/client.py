@@ -135,6 +135,12 @@ class GraphClient:
         if self._governor is not None:
             await self._governor.note_licences(count)
 
+    def same_mailbox(self, mailbox_id: str, user_id: str) -> None:
+        """Both ids stand for one mailbox, whose limits they share. Requests whose ``ids`` name their resource tell it
+        by themselves."""
+        if self._governor is not None:
+            self._governor.same_mailbox(mailbox_id, user_id)
+
     def link(self, url: str) -> Any:
         """A GET of an opaque link of Graph's. Raises SourceError when it leads to another host."""
         if origin_of(url) != self._origin:
@@ -249,8 +255,10 @@ class GraphClient:
         if self._governor is None:
             return []
         tolls = [toll_of(method, url, size_bytes) for method, url, size_bytes in requests]
-        for toll in tolls:
-            self._governor.know_owner(toll, (asked.ids or {}).get("resource_id", ""))
+        kind, _, user_id = (asked.ids or {}).get("resource_id", "").partition(".")
+        if kind == "mailbox":
+            for mailbox_id in {toll.mailbox for toll in tolls}:
+                self._governor.same_mailbox(mailbox_id, user_id)
         return tolls
 
     def _turn(self, tolls: Sequence[Toll]) -> AbstractAsyncContextManager[None]:

@@ -83,11 +83,10 @@ class Governor:
         self._licences: int | None = None
         self._read_at = -math.inf
 
-    def know_owner(self, toll: Toll, resource_id: str) -> None:
+    def same_mailbox(self, mailbox_id: str, user_id: str) -> None:
         """Learn whose mailbox an id of the import/export API names, so that both ways to it share its four places."""
-        kind, _, user_id = resource_id.partition(".")
-        if toll.mailbox and kind == "mailbox" and toll.mailbox != user_id:
-            self._owners[toll.mailbox] = user_id
+        if mailbox_id and mailbox_id != user_id:
+            self._owners[mailbox_id] = user_id
 
     async def note_licences(self, count: int) -> None:
         """Take the tenant's number of licences for the limits that depend on it, here and in all instances."""

@@ -69,6 +69,7 @@ class MailboxTargetSession:
     def __init__(self, client: GraphClient, resource: Resource) -> None:
         mailbox_id = mailbox_id_of(resource)
         user_id = resource.attributes.get("user_id") or resource.source_id
+        client.same_mailbox(mailbox_id, user_id)
         self._folders = MailboxTargetFolders(client, mailbox_id)
         self._items = MailboxTargetItems(client, mailbox_id, user_id)
         self._imports = MailboxTargetImport(client, mailbox_id)

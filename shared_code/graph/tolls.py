@@ -95,7 +95,7 @@ def toll_of(method: str, url: str, upload_bytes: int = 0) -> Toll:
         return _team_toll(names, values)
     if names and names[0] in _OF_FILES:
         return Toll(Service.FILES, _file_units(method, names, url))
-    if names[:1] == ["users"] and len(names) > 2:
+    if names and names[0] in ("users", "groups") and len(names) > 2:
         return _user_toll(method, names, values, url, written)
     return Toll(Service.IDENTITY, _identity_units(names, split.query))
 
@@ -135,9 +135,9 @@ def _segments(path: str) -> list[str]:
 def _user_toll(method: str, names: list[str], values: list[str], url: str, upload_bytes: int) -> Toll:
     if names[2] in _OF_A_MAILBOX:
         return Toll(Service.OUTLOOK, mailbox=values[1], upload_bytes=upload_bytes)
-    if names[2] in ("drive", "drives"):
+    if names[2] in ("drive", "drives", "sites"):
         return Toll(Service.FILES, _file_units(method, names[2:], url))
-    if names[2] == "joinedteams":
+    if names[2] in ("joinedteams", "team"):
         return Toll(Service.TEAMS)
     return Toll(Service.IDENTITY, _identity_units(names, urlsplit(url).query))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +20,18 @@ from shared_code.graph.directory import TenantDirectory
 from shared_code.graph.drive_source import DriveSource
 from shared_code.graph.governor import Governor
 from shared_code.graph.mailbox_source import MailboxSource
+from shared_code.graph.mailbox_target import MailboxTarget
 from shared_code.model.resource import Resource, ResourceKind
+from shared_code.model.restore import RestoreRequest, RestoreState, Selection, TargetKind
 from shared_code.model.run import ResourceOutcome, RunState
+from shared_code.restore.restores import Restores
+from shared_code.restore.results import RestoreBudget
 from shared_code.vault.customer_vault import CustomerVault
 from shared_code.vault.memory_blob import MemoryBlobStore
 from tests.fakes.backup_bench import TERMS
 from tests.fakes.memory_damage import MemoryDamage
 from tests.fakes.memory_pace import MemoryPace
+from tests.fakes.restore_world import Crashes, MemoryJournal
 from tests.fakes.scaled_clock import ScaledClock
 from tests.fakes.simulated_tenant import SimulatedTenant, simulated_tenants
 
@@ -44,13 +49,12 @@ def _options(clock: ScaledClock, shared: MemoryPace | None = None, *, governed: 
     return {"sleep": clock.sleep, "monotonic": clock.monotonic, "governor": governor if governed else None}
 
 
-async def _back_up(client: GraphClient, resources: tuple[Resource, ...], directory: Path) -> list[ResourceOutcome]:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _back_up(client: GraphClient, resources: Sequence[Resource], vault: CustomerVault) -> list[ResourceOutcome]:
     """All resources at once, as a run does."""
-
-    def now() -> datetime:
-        return datetime.now(UTC)
-
-    vault = CustomerVault(MemoryBlobStore(now), "acme", directory)
     sources: dict[ResourceKind, Callable[[], Source]] = {
         ResourceKind.MAILBOX: lambda: MailboxSource(client),
         ResourceKind.DRIVE: lambda: DriveSource(client),
@@ -58,13 +62,17 @@ async def _back_up(client: GraphClient, resources: tuple[Resource, ...], directo
 
     async def one(resource: Resource) -> ResourceOutcome:
         source = sources[resource.kind]()
-        copier = ResourceCopier("acme", vault, source, MemoryDamage(), TERMS, SliceBudget(), now, lambda: 0.0)
+        copier = ResourceCopier("acme", vault, source, MemoryDamage(), TERMS, SliceBudget(), _now, lambda: 0.0)
         while True:
             result = await copier.run_slice(resource, "run-1")
             if result.outcome:
                 return result.outcome
 
     return await asyncio.gather(*(one(resource) for resource in resources))
+
+
+def _vault(directory: Path) -> CustomerVault:
+    return CustomerVault(MemoryBlobStore(_now), "acme", directory)
 
 
 def _fill(tenant: SimulatedTenant) -> int:
@@ -83,7 +91,7 @@ async def test_a_backup_of_mailboxes_and_drives_is_never_refused(tenant: Simulat
     async with tenant.client(**_options(clock)) as client:
         resources = (await TenantDirectory(client).list_resources()).resources
         began_s = clock.monotonic()
-        outcomes = await _back_up(client, resources, tmp_path)
+        outcomes = await _back_up(client, resources, _vault(tmp_path))
         took_s = clock.monotonic() - began_s
     assert {outcome.state for outcome in outcomes} == {RunState.COMPLETE}
     assert sum(outcome.counts.stored for outcome in outcomes) >= items
@@ -101,8 +109,60 @@ async def test_without_a_governor_the_same_backup_is_refused(tenant: SimulatedTe
     async with tenant.client(**_options(clock, governed=False)) as client:
         resources = (await TenantDirectory(client).list_resources()).resources
         with suppress(ThrottledError):
-            await _back_up(client, resources, tmp_path)
+            await _back_up(client, resources, _vault(tmp_path))
     assert sum(tenant.control.limits(tenant.id)["refused"].values()) > 20
+
+
+async def test_a_restore_keeps_to_the_four_places_of_its_mailbox(tenant: SimulatedTenant, tmp_path: Path) -> None:
+    control, tid = tenant.control, tenant.id
+    for number in range(50):
+        control.add_message(
+            tid, tenant.user, b"Subject: %d\r\n\r\nBody\r\n" % number, folder=["Inbox", f"{number % 3}"]
+        )
+    control.change_settings(tid, limits=True, request_duration_s=0.4)
+    control.run_clock(tid, SPEED)
+    vault = _vault(tmp_path)
+    async with tenant.client(**_options(ScaledClock(SPEED))) as client:
+        await _back_up(client, [tenant.mailbox], vault)
+    # Another instance, which knows nothing of the backup.
+    async with tenant.client(**_options(ScaledClock(SPEED))) as client:
+        budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=1000)
+        targets = {ResourceKind.MAILBOX: MailboxTarget(client)}
+        restores = Restores(vault, targets, MemoryJournal(Crashes()), budget, _now)
+        request = RestoreRequest(
+            "restore-1", "acme", tenant.mailbox.id, 1, Selection(everything=True), TargetKind.FOLDER, "Restored"
+        )
+        await restores.start(request)
+        position, done = "", False
+        while not done:
+            result = await restores.restore_slice(request, position)
+            position, done = result.position, result.done
+        closed = await restores.close(request)
+    assert closed.state is RestoreState.COMPLETE
+    assert closed.counts.restored == 50
+    seen = control.limits(tid)
+    assert (seen["refused"], seen["most_at_once"]) == ({}, 4)
+
+
+async def test_a_refusal_inside_a_batch_is_obeyed_and_shared(tenant: SimulatedTenant) -> None:
+    control, tid = tenant.control, tenant.id
+    control.run_clock(tid, SPEED)
+    clock = ScaledClock(SPEED)
+    shared = MemoryPace(clock.now)
+    control.add_fault(match={"operation": "drive.get"}, action={"status": 429, "retry_after_s": 20}, skip=2, times=1)
+    async with tenant.client(**_options(clock, shared)) as client:
+        drive = client.graph.drives.by_drive_id(tenant.drive_id)
+        inbox = client.graph.users.by_user_id(tenant.user_id).mail_folders.by_mail_folder_id("inbox")
+        infos = [drive.to_get_request_information() for _ in range(4)]
+        began_s = clock.monotonic()
+        answers = await client.batch([*infos, inbox.to_get_request_information()])
+        took_s = clock.monotonic() - began_s
+    assert [answer.status for answer in answers] == [200] * 5
+    assert set(shared.pauses) == {"files"}
+    assert took_s >= 20
+    # Only the refused one was asked again.
+    assert control.log_summary()["drive.get"] == {"200": 4, "429": 1}
+    assert control.log_summary()["mailFolders.get"] == {"200": 1}
 
 
 async def test_a_pause_of_one_instance_stops_the_other(tenant: SimulatedTenant) -> None:
@@ -129,12 +189,9 @@ async def test_a_pause_of_one_instance_stops_the_other(tenant: SimulatedTenant) 
         paused_until = shared.pauses["files"]
         # Within seconds the other knows, although nobody ever refused it anything.
         await clock.sleep(3.1)
-        position = control.log_position()
-        asked = asyncio.create_task(ask(other))
-        await clock.sleep(10)
-        assert [entry for entry in control.log(position) if entry["operation"] == "drive.get"] == []
-        await asyncio.gather(refused, asked)
+        await ask(other)
         assert clock.now() >= paused_until
+        await refused
     statuses = control.log_summary()["drive.get"]
     assert statuses == {"200": 4, "429": 1}
 

@@ -52,6 +52,9 @@ def test_every_problem_is_named_at_once() -> None:
     [
         ({"BACKUP_LOCAL_RUN": "false"}, "BACKUP_STORAGE_CONNECTION"),
         ({"BACKUP_LOCAL_RUN": "false"}, "local_secret"),
+        ({"BACKUP_LOCAL_RUN": "false", "GRAPH_PACE": "unlimited"}, "GRAPH_PACE"),
+        ({"GRAPH_PACE": "fast"}, "GRAPH_PACE"),
+        ({"GRAPH_SHARE_PERCENT": "0"}, "GRAPH_SHARE_PERCENT"),
         ({"GRAPH_URL": "http://graph.example.net"}, "GRAPH_URL"),
         ({"GRAPH_CLIENT_SECRET": ""}, "GRAPH_CLIENT_SECRET"),
         ({"GRAPH_CREDENTIAL": "certificate"}, "GRAPH_CERTIFICATE_PATH"),

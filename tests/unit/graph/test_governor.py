@@ -58,7 +58,7 @@ async def test_both_ways_to_a_mailbox_share_its_places() -> None:
     clock = SleepClock()
     subject = governor(clock)
     by_mailbox = Toll(Service.OUTLOOK, mailbox="MBX:1")
-    subject.know_owner(by_mailbox, "mailbox.a")
+    subject.same_mailbox("MBX:1", "a")
     async with subject.turn([MAIL] * 20):
         waiting = asyncio.create_task(ask(subject, by_mailbox))
         for _ in range(5):

@@ -17,7 +17,7 @@ import pytest_asyncio
 
 from functions import restore as restore_functions
 from local.host import FunctionsHost
-from shared_code.errors import AccessDeniedError, CustomerNotFoundError, SourceUnavailableError
+from shared_code.errors import AccessDeniedError, CustomerNotFoundError, SourceUnavailableError, ThrottledError
 from shared_code.model.resource import Customer, ResourceKind
 from shared_code.restore.restores import Restores
 from shared_code.restore.results import RestoreBudget
@@ -142,6 +142,21 @@ async def test_from_looking_to_the_verdict(world: _World, monkeypatch: pytest.Mo
     assert sorted(data for _, _, data in world.target.contents) == [b"%d" % number for number in range(7)]
     status, listed = await world.get("acme/restores")
     assert [entry["restore_id"] for entry in listed["restores"]] == [started["restore_id"]]
+
+
+@pytest.mark.parametrize(("refusals", "state", "restored"), [(6, "complete", 7), (9, "failed", 0)])
+async def test_a_restore_that_is_put_off_waits_and_goes_on(
+    world: _World, monkeypatch: pytest.MonkeyPatch, refusals: int, state: str, restored: int
+) -> None:
+    monkeypatch.setattr(restore_functions, "SLICES_IN_HISTORY", 4)  # the waits are counted over its seams
+    monkeypatch.setattr(restore_functions, "_LEAST_WAIT_S", 0.02)
+    monkeypatch.setattr(restore_functions, "_MOST_WAIT_S", 0.05)
+    monkeypatch.setattr(restore_functions, "_MOST_WAITS", 8)
+    world.archive.trouble = [ThrottledError("slow down", 1e9)] * refusals
+    _, started = await world.post(EVERYTHING)
+    ended = await world.ended(started["status_url"])
+    assert (ended["state"], ended["counts"]["restored"]) == (state, restored)
+    assert bool(ended["error"]) is (state == "failed")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from local.tenant.answers import GraphError
 from local.tenant.server import RunningServer, start
 
 SECRET = "s3cret-of-the-test"
@@ -152,3 +153,44 @@ async def test_the_clock_can_run_faster(asker: _Asker) -> None:
     await asyncio.sleep(0.11)
     assert clock.epoch_s() - begin > 60
     assert (await asker.ask(root))[0] == 200
+
+
+async def _admit(asker: _Asker, path: str, method: str = "GET", body: bytes = b"") -> int:
+    """The status that the limits alone give a request, whether or not anything is served there."""
+    tenant = asker.server.state.tenants[asker.tenant]
+    call = asker.server.state.make_call(asker.server.url, method, f"/v1.0{path}", {}, body)
+    call.tenant, call.app_id = tenant, "backup-app"
+    try:
+        async with tenant.limits.admission(call):
+            return 200
+    except GraphError as error:
+        assert int(error.headers["Retry-After"]) >= 1
+        return error.status
+
+
+@pytest.mark.parametrize(
+    ("paths", "most"),
+    [
+        (["/teams/t1/channels/c1/messages"], 1),
+        ([f"/teams/t1/channels/c{number}/messages/m/replies" for number in range(9)], 4),
+        ([f"/teams/t{number}/channels/c{number}/messages/delta" for number in range(30)], 20),
+        ([f"/teams/t{number}/channels" for number in range(40)], 30),
+        (["/teams/t1/channels/getAllMessages"], 200),
+        (["/users?$select=id"], 3_500),
+        (["/drives/d/items/i/permissions"], 250),
+    ],
+)
+async def test_each_service_takes_what_is_documented(asker: _Asker, paths: list[str], most: int) -> None:
+    await asker.prepare()
+    statuses = [await _admit(asker, paths[number % len(paths)]) for number in range(most + len(paths) + 5)]
+    assert statuses.count(200) == most
+    assert set(statuses) <= {200, 429, 503}
+
+
+async def test_a_mailbox_takes_150_mb_in_five_minutes(asker: _Asker) -> None:
+    await asker.prepare()
+    path, body = f"/users/{asker.person['id']}/messages", bytes(40_000_000)
+    assert [await _admit(asker, path, "POST", body) for _ in range(4)] == [200, 200, 200, 429]
+    assert await _admit(asker, path, "GET") == 200
+    await asker.clock(advance_s=301)
+    assert await _admit(asker, path, "POST", body) == 200
