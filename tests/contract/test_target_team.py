@@ -364,7 +364,8 @@ async def test_a_missing_permission_is_named(team: SimulatedTeam) -> None:
     async with team.tenant.client() as client:
         captured = await captured_of(client, team)
     team.call("delete_message", "General", ids["root"])
-    async with team.tenant.client(["ChannelSettings.Read.All", "ChannelMessage.Read.All"]) as client:
+    held = ["TeamSettings.Read.All", "ChannelSettings.Read.All", "ChannelMessage.Read.All"]
+    async with team.tenant.client(held) as client:
         with pytest.raises(AccessDeniedError) as caught:
             await restored(client, team, captured, versions=in_order(captured, ItemKind.CHANNEL_MESSAGE))
     assert caught.value.permission == "Teamwork.Migrate.All"
@@ -400,3 +401,36 @@ async def test_under_faults_everything_comes_back_once(team: SimulatedTeam) -> N
         assert control.clear_faults() > 10
     assert contents(messages(team, ["Back"])) == before
     assert modes(team) <= {None, "completed"}
+
+
+async def test_a_team_that_is_gone_is_made_again_with_all_it_had(team: SimulatedTeam) -> None:
+    team.fill()
+    team.call("change_team", settings={"funSettings": {"giphyContentRating": "strict"}})
+    before, channels, [settings] = plain(messages(team)), team.truth("channel"), team.truth("team")
+    async with team.tenant.client() as client:
+        captured = await captured_of(client, team)
+        team.call("delete_team")
+        team.tenant.control.delete_user(team.tenant.id, team.cleo)
+        outcomes = await restored(client, team, captured, batch_items=5)
+        again = await restored(client, team, captured, batch_items=5)
+    [made] = team.tenant.control.teams(team.tenant.id)
+    assert made["name"] == "Projects (restored)"
+    team.id = made["team"]
+    assert messages(team) == before
+    assert [{**each, "migration": None} for each in team.truth("channel")] == channels
+    [after] = team.truth("team")
+    assert after == {**settings, "name": "Projects (restored)", "members": after["members"]}
+    assert len(after["members"]) == 2
+    [left] = [outcome for outcome in outcomes.values() if outcome.state is not RESTORED and outcome.error]
+    assert f"member {team.cleo}" in left.error
+    assert set(states(again)) <= {EXISTING, DIFFERS}, "a second restore finds the team that the first has made"
+
+
+async def test_a_team_without_anybody_who_owned_it_cannot_be_made_again(team: SimulatedTeam) -> None:
+    team.fill()
+    async with team.tenant.client() as client:
+        captured = await captured_of(client, team)
+        team.call("delete_team")
+        team.tenant.control.delete_user(team.tenant.id, team.ada)
+        with pytest.raises(TargetConflictError, match="none of its owners"):
+            await TeamTarget(client).open(team.resource).folder(captured.folders_parents_first[0], "", True)

@@ -174,6 +174,25 @@ def test_either_day_comes_back(customer: Customer, day: int) -> None:
     assert not [entry for entry in own if entry["operation"] == "chats.refused"]
 
 
+def test_a_deleted_team_is_made_again(customer: Customer) -> None:
+    team = filled(customer)
+    customer.run()
+    truth = team.truth()
+    team.call("delete_team")
+    later = customer.wait(f"/runs/{customer.start_run()}")
+    assert later["totals"]["failed"] == 0, "a team that is gone is no failure of the others"
+    restore = customer.restore(team.resource, seq=1, selection={"everything": True})
+    assert restore["counts"]["failed"] == restore["counts"]["differs"] == 0, restore["problems"]
+    [made] = customer.control.teams(customer.tenant_id)
+    assert made["name"] == "Crew (restored)"
+    team.id = made["team"]
+    now = team.truth()
+    for of in ("message", "channel"):
+        assert restorable(now, of=of) == restorable(truth, of=of)
+    before, after = one(restorable(truth, of="team")), one(restorable(now, of="team"))
+    assert after == {**before, "name": "Crew (restored)"}
+
+
 def test_a_quiet_day_reads_no_message_again(customer: Customer) -> None:
     team = filled(customer)
     customer.run()
