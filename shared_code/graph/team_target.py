@@ -18,7 +18,8 @@ from shared_code.graph.team_channels import owners_of
 from shared_code.graph.team_import import StoredMessage
 from shared_code.graph.team_target_channels import TargetChannels
 from shared_code.graph.team_target_home import TargetHome
-from shared_code.graph.team_target_messages import MessageWork, TargetMessages
+from shared_code.graph.team_target_messages import TargetMessages
+from shared_code.graph.team_target_seen import MessageWork
 from shared_code.graph.team_target_settings import TargetSettings
 from shared_code.model.item import Form, ItemKind, ItemVersion
 from shared_code.model.outcome import SkipCause
