@@ -77,6 +77,16 @@ class TeamChannels:
         found += [incoming_change(channel) for channel in incoming if channel.get("id")]
         return found
 
+    async def one(self, channel_id: str) -> Change:
+        """The settings item of one channel. Raises SourceNotFoundError."""
+        asked = Asked("read a channel", "ChannelSettings.Read.All", self._ids)
+        info = self._team.channels.by_channel_id(channel_id).to_get_request_information()
+        channel = await self._client.get_json(info, asked)
+        [(members, tabs)] = await self._parts([channel])
+        if members is None or tabs is None:
+            raise SourceNotFoundError("The channel is gone.", channel_id=channel_id)
+        return channel_settings_change(channel, members, tabs)
+
     async def _parts(self, channels: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
         """Members and tabs of each channel; None where the channel is gone. A standard channel's members are the
         team's, and are not read again for it."""

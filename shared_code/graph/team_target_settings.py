@@ -16,7 +16,6 @@ from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of
 from shared_code.graph.team_channels import TeamChannels
-from shared_code.graph.team_ids import channel_settings_id
 from shared_code.graph.team_target_channels import TargetChannels, read_of
 from shared_code.model.resource import Resource
 from shared_code.model.restore import ConflictRule
@@ -44,6 +43,11 @@ class _Work:
     left: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def tried(self) -> bool:
+        """Whether anything was sent, so that what is there has to be read again."""
+        return self.written or bool(self.refused)
+
 
 class TargetSettings:
     """Writes settings items of one team."""
@@ -66,7 +70,7 @@ class TargetSettings:
             stored = {**stored, "team": {**(stored.get("team") or {}), "displayName": present["team"]["displayName"]}}
         await self._settings(item, work, _TEAM_SETTINGS, stored.get("team"), present.get("team"), "/teams/{team}", own)
         await self._members(item, work, stored, present, "/teams/{team}/members", own)
-        again = await self._team()
+        again = await self._team() if work.tried else present
         return _outcome(item, work, _still_missing(stored, again), self._team_id)
 
     async def write_channel(self, item: RestoreItem, stored: Mapping[str, Any], channel_id: str) -> Written:
@@ -80,17 +84,14 @@ class TargetSettings:
         await self._settings(item, work, _CHANNEL_SETTINGS, wanted, present.get("channel"), path, own)
         await self._members(item, work, stored, present, f"{path}/members", own)
         await self._tabs(work, stored, present, f"{path}/tabs", own)
-        again = await self._channel(channel_id)
+        again = await self._channel(channel_id) if work.tried else present
         return _outcome(item, work, _still_missing(stored, again), channel_id)
 
     async def _team(self) -> dict[str, Any]:
         return read_of((await TeamChannels(self._client, self._resource).settings()).transient)
 
     async def _channel(self, channel_id: str) -> dict[str, Any]:
-        for change in await TeamChannels(self._client, self._resource).changes():
-            if change.item_id == channel_settings_id(channel_id):
-                return read_of(change.transient)
-        return {}
+        return read_of((await TeamChannels(self._client, self._resource).one(channel_id)).transient)
 
     async def _settings(
         self,

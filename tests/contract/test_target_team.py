@@ -144,6 +144,17 @@ async def test_an_untouched_team_is_left_alone_under_every_rule(team: SimulatedT
     assert {entry["operation"] for entry in written} <= {"batch", "token"}
 
 
+async def test_settings_of_many_channels_cost_a_few_requests_each(team: SimulatedTeam) -> None:
+    for number in range(30):
+        team.call("add_channel", f"Channel {number}")
+    async with team.tenant.client() as client:
+        captured = await captured_of(client, team)
+        since = team.tenant.control.log_position()
+        outcomes = await restored(client, team, captured)
+    assert states(outcomes) == {EXISTING: 32}
+    assert len(team.tenant.control.log(since)) < 32 * 4
+
+
 @pytest.mark.parametrize("batch_items", [3, 100])
 async def test_a_second_restore_and_a_replay_double_nothing(team: SimulatedTeam, batch_items: int) -> None:
     team.fill()
