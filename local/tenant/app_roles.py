@@ -31,6 +31,7 @@ GROUPS_READ = frozenset(
 )
 TEAM_WRITE = frozenset({"TeamSettings.ReadWrite.All", "Group.ReadWrite.All"})
 TEAM_READ = TEAM_WRITE | {"Team.ReadBasic.All", "TeamSettings.Read.All", "Group.Read.All"}
+TEAMS_CREATE = frozenset({"Team.Create", "Group.ReadWrite.All", "Teamwork.Migrate.All"})
 TEAMS_LIST = frozenset({"Team.ReadBasic.All", "TeamSettings.Read.All", "TeamSettings.ReadWrite.All"})
 TEAM_MEMBERS_WRITE = frozenset({"TeamMember.ReadWrite.All"})
 TEAM_MEMBERS_READ = TEAM_MEMBERS_WRITE | {"TeamMember.Read.All"}
@@ -58,6 +59,7 @@ ALL_ROLES = frozenset().union(
     FILES_READ,
     SITES_READ,
     GROUPS_READ,
+    TEAMS_CREATE,
     TEAM_READ,
     TEAM_MEMBERS_READ,
     CHANNELS_CREATE,

@@ -11,6 +11,7 @@ from typing import Any
 
 from local.tenant.clock import TenantClock
 
+BUILT_IN_APPS = ("com.microsoft.teamspace.tab.web",)
 _RESERVED_NAME_MS = 30 * 86_400_000
 DEFAULT_SETTINGS: dict[str, dict[str, Any]] = {
     "memberSettings": {
@@ -139,7 +140,7 @@ class Team:
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     members: dict[str, list[str]] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
-    installed_apps: set[str] = field(default_factory=set)
+    installed_apps: set[str] = field(default_factory=lambda: set(BUILT_IN_APPS))
 
     def living_channels(self) -> list[Channel]:
         """Channels that are not deleted, in the order of their creation."""

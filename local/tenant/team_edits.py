@@ -50,7 +50,7 @@ def _add_team(tenant: Tenant, op: Json) -> Json:
     members = [_user(tenant, key) for key in op.get("members") or []]
     more = {name: op[name] for name in ("description", "visibility") if op.get(name) is not None}
     team = tenant.team_book.new_team(str(op["name"]), owners, members, **more)
-    team.installed_apps.update(op.get("apps") or ["com.microsoft.teamspace.tab.web"])
+    team.installed_apps.update(op.get("apps") or [])
     return {"team": team.team_id}
 
 

@@ -7,11 +7,12 @@ Sources: graph-docs group-list, team-list, team-get, team-update, team-list-memb
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 
 from local.tenant import app_roles as roles
 from local.tenant.answers import Answer, GraphError, Json, bad_request, json_answer
-from local.tenant.call import Call
+from local.tenant.call import Call, member
 from local.tenant.channel_message_routes import add_channel_message_routes
 from local.tenant.channel_routes import add_channel_routes
 from local.tenant.directory_routes import user_json
@@ -22,6 +23,7 @@ from local.tenant.team_bodies import roles_of, wanted_member
 from local.tenant.team_json import group_json, member_json, membership_id, team_json
 
 _IS_TEAM = re.compile(r"resourceProvisioningOptions/any\((\w+):\s*\1 eq 'Team'\)", re.IGNORECASE)
+_IS_NAMED = re.compile(r"displayName eq '((?:[^']|'')*)'")
 _SETTINGS = ("memberSettings", "guestSettings", "messagingSettings", "funSettings")
 
 
@@ -37,6 +39,7 @@ def add_team_routes(table: RouteTable) -> None:
     add("GET", "/groups/{group}/owners", "groups.owners", roles.GROUPS_READ, _people(owners=True))
     add("GET", "/groups/{group}/members", "groups.members", roles.GROUPS_READ, _people(owners=False))
     add("GET", "/teams", "teams.list", roles.TEAMS_LIST, _teams)
+    add("POST", "/teams", "teams.create", roles.TEAMS_CREATE, _create)
     add("GET", "/teams/{team}", "team.get", roles.TEAM_READ, _team)
     add("PATCH", "/teams/{team}", "team.update", roles.TEAM_WRITE, _update)
     add("GET", "/teams/{team}/members", "team.members", roles.TEAM_MEMBERS_READ, _members)
@@ -47,13 +50,19 @@ def add_team_routes(table: RouteTable) -> None:
 
 
 def _groups(call: Call) -> Answer:
-    wanted = call.query.get("$filter")
-    if wanted is not None and not _IS_TEAM.fullmatch(wanted.strip()):
-        raise GraphError(400, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause specified.")
     teams = list(call.home.team_book.teams.values())
-    return page_of(
-        call, teams, "groups", lambda team: _selected(call, group_json(call.home, team)), usual=100, most=999
-    )
+    wanted = call.query.get("$filter")
+    for term in re.split(r"\s+and\s+", wanted.strip()) if wanted is not None else ():
+        named = _IS_NAMED.fullmatch(term)
+        if named is not None:
+            teams = [team for team in teams if team.name.casefold() == named[1].replace("''", "'").casefold()]
+        elif not _IS_TEAM.fullmatch(term):
+            raise GraphError(400, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause specified.")
+
+    def show(team: Team) -> Json:
+        return _selected(call, group_json(call.home, team))
+
+    return page_of(call, teams, "groups", show, usual=100, most=999)
 
 
 def _selected(call: Call, value: Json) -> Json:
@@ -89,6 +98,20 @@ def _teams(call: Call) -> Answer:
         return {name: whole[name] for name in ("id", "displayName", "description", "visibility")}
 
     return page_of(call, teams, "teams", show, usual=100, most=999)
+
+
+def _create(call: Call) -> Answer:
+    body = call.json_body()
+    name, members = member(body, "displayName", str), member(body, "members", list) or []
+    if not name or "/teamsTemplates" not in str(body.get("template@odata.bind")):
+        raise bad_request("A team needs a name and a template.")
+    owners = [user for user, held in (wanted_member(call, each) for each in members) if held == ["owner"]]
+    if len(members) != 1 or not owners:
+        raise bad_request("A team is made with exactly one member, who owns it.")
+    more = {key: str(body[key]) for key in ("description", "visibility") if body.get(key)}
+    team = call.home.team_book.new_team(name, owners, [], **more)
+    where = f"/teams('{team.team_id}')"
+    return Answer(202, headers={"Location": f"{where}/operations('{uuid.uuid4()}')", "Content-Location": where})
 
 
 def _team(call: Call) -> Answer:

@@ -6,6 +6,7 @@ channel-list-members, channel-list-tabs (v1.0, checked 2026-11).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -16,6 +17,7 @@ from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of, values_of, with_query
 from shared_code.graph.team_changes import (
+    READ,
     channel_change,
     channel_settings_change,
     incoming_change,
@@ -26,6 +28,7 @@ from shared_code.model.item import Change
 from shared_code.model.resource import Resource
 
 _ABSENT = 404
+MOST_OWNERS = 5  # as many as a restore tries, should the first have left
 
 
 class TeamChannels:
@@ -34,10 +37,17 @@ class TeamChannels:
     def __init__(self, client: GraphClient, resource: Resource) -> None:
         self._client = client
         self._ids = {"resource_id": resource.id}
+        self._settings: Change | None = None
         self._team = client.graph.teams.by_team_id(resource.source_id)
 
     async def settings(self) -> Change:
-        """The team's settings with its members and owners. Raises SourceNotFoundError when there is no such team."""
+        """The team's settings with its members and owners, read once. Raises SourceNotFoundError when there is no such
+        team."""
+        if self._settings is None:
+            self._settings = await self._read_settings()
+        return self._settings
+
+    async def _read_settings(self) -> Change:
         asked = Asked("read a team", "TeamSettings.Read.All", self._ids)
         team = await self._client.get_json(self._team.to_get_request_information(), asked)
         asked = Asked("read members of a team", "TeamMember.Read.All", self._ids)
@@ -47,7 +57,7 @@ class TeamChannels:
         """The channels that this team hosts."""
         asked = Asked("read channels", "ChannelSettings.Read.All", self._ids)
         found = await self._all(self._team.channels.to_get_request_information(), asked)
-        return [channel for channel in found if channel.get("id")]
+        return [channel for channel in found if text_of(channel.get("id"))]
 
     async def changes(self) -> list[Change]:
         """A folder and a settings item for each channel, and the channels of other teams by name."""
@@ -55,16 +65,27 @@ class TeamChannels:
         channels = await self.channels()
         primary = await self._client.get_json(self._team.primary_channel.to_get_request_information(), asked)
         incoming = await self._all(self._team.incoming_channels.to_get_request_information(), asked)
+        team_owners = owners_of(json.loads((await self.settings()).transient[READ])["members"])
         found: list[Change] = []
         for channel, (members, tabs) in zip(channels, await self._parts(channels), strict=True):
             if members is None or tabs is None:
                 continue  # deleted meanwhile
-            owners = [text_of(each.get("userId")) for each in members if "owner" in (each.get("roles") or [])]
             is_primary = channel.get("id") == primary.get("id")
-            found.append(channel_change(channel, is_primary=is_primary, owners=sorted(owners)))
+            owners = team_owners if membership_of(channel) == "standard" else owners_of(members)
+            found.append(channel_change(channel, is_primary=is_primary, owners=owners[:MOST_OWNERS]))
             found.append(channel_settings_change(channel, members, tabs))
         found += [incoming_change(channel) for channel in incoming if channel.get("id")]
         return found
+
+    async def one(self, channel_id: str) -> Change:
+        """The settings item of one channel. Raises SourceNotFoundError."""
+        asked = Asked("read a channel", "ChannelSettings.Read.All", self._ids)
+        info = self._team.channels.by_channel_id(channel_id).to_get_request_information()
+        channel = await self._client.get_json(info, asked)
+        [(members, tabs)] = await self._parts([channel])
+        if members is None or tabs is None:
+            raise SourceNotFoundError("The channel is gone.", channel_id=channel_id)
+        return channel_settings_change(channel, members, tabs)
 
     async def _parts(self, channels: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
         """Members and tabs of each channel; None where the channel is gone. A standard channel's members are the
@@ -103,3 +124,9 @@ class TeamChannels:
     async def _all(self, info: Any, asked: Asked) -> list[dict[str, Any]]:
         async with aclosing(self._client.get_pages(info, asked)) as pages:
             return [value async for page in pages for value in values_of(page)]
+
+
+def owners_of(members: Sequence[Mapping[str, Any]]) -> list[str]:
+    """User ids of those members who own the team or channel, in order."""
+    owners = [text_of(each.get("userId")) for each in members if "owner" in (each.get("roles") or [])]
+    return sorted(owner for owner in owners if owner)

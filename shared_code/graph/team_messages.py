@@ -9,11 +9,13 @@ chatmessage-delta (v1.0, checked 2026-11).
 The time from which the next question asks is the service's own (the Date of the answer with which the reading began),
 less an hour for what a search index takes: no clock of ours has to agree with Microsoft's. Without a Date the channel
 is listed again. A range that reaches back more than two weeks is not trusted to tell of deletions: it is an expired
-cursor.
+cursor. So is one whose channel was last listed a month ago: what a retention policy removes leaves no trace but its
+absence from a listing.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -35,6 +37,8 @@ PAGE_SIZE = 50  # "List channel messages": the most of a page, checked 2026-11
 _WINDOW_PAGE_SIZE = 200
 _OVERLAP = timedelta(hours=1)
 _LONGEST_WINDOW = timedelta(days=14)
+_LISTED_AGAIN = timedelta(days=30)
+_SPREAD_DAYS = 7  # so that not all channels of a team are listed in one night
 _TRIES = 3
 _MOST_HELD = 5_000  # changes of a range that keep what was read of them; further ones are read again, one by one
 _LISTING, _SINCE = "list|", "since|"
@@ -50,6 +54,7 @@ class _Window:
     parts: dict[str, list[Change]] = field(default_factory=dict)
     handed_out: set[str] = field(default_factory=set)
     held: int = 0
+    is_too_long: bool = False
 
 
 class TeamMessages:
@@ -77,34 +82,37 @@ class TeamMessages:
             link = self._client.checked_link(following)
             return FeedPage(changes, f"{_LISTING}{began}|{link}", finished=False)
         is_known = began and not is_of_shared_channel(feed)
-        return FeedPage(changes, _SINCE + began if is_known else None, finished=True)
+        return FeedPage(changes, _cursor(began, began) if is_known else None, finished=True)
 
     async def changed(self, resource: Resource, cursors: Mapping[str, str]) -> dict[str, FeedPage]:
         """Pages of feeds (channel id -> cursor) that go on from a moment. Raises SourceError."""
         window = self._windows.get(resource.id)
-        since = min(cursor.removeprefix(_SINCE) for cursor in cursors.values())
+        marks = {channel: _marks_of(cursor) for channel, cursor in cursors.items()}
+        since = min(mark for mark, _ in marks.values())
         if window is None or window.since > since or window.handed_out & set(cursors):
             window = await self._read_window(resource, since)
-            if window is None:
-                return {channel: FeedPage((), None, finished=False, expired=True) for channel in cursors}
             self._windows[resource.id] = window
         pages: dict[str, FeedPage] = {}
-        for channel in cursors:
+        for channel, (_, listed) in marks.items():
             window.handed_out.add(channel)
             changes = {change.item_id: change for change in window.parts.pop(channel, [])}
-            following = _SINCE + window.following if window.following else cursors[channel]
-            pages[channel] = FeedPage(tuple(changes.values()), following, finished=True)
+            if window.is_too_long or _is_due(channel, listed, window.following):
+                pages[channel] = FeedPage((), None, finished=False, expired=True)
+            else:
+                following = _cursor(window.following, listed) if window.following else cursors[channel]
+                pages[channel] = FeedPage(tuple(changes.values()), following, finished=True)
         return pages
 
-    async def _read_window(self, resource: Resource, since: str) -> _Window | None:
+    async def _read_window(self, resource: Resource, since: str) -> _Window:
         info = self._client.graph.teams.by_team_id(resource.source_id).channels.get_all_messages
         request = with_query(info.to_get_request_information(), top=_WINDOW_PAGE_SIZE)
         request.query_parameters["%24filter"] = f"lastModifiedDateTime gt {since}"
         asked = _asked(resource, "")
         page, began = await self._first_page(request, asked)
-        if began and _moment(began) - _moment(since) > _LONGEST_WINDOW:
-            return None
         window = _Window(since, began)
+        if began and _moment(began) - _moment(since) > _LONGEST_WINDOW:
+            window.is_too_long = True  # so nothing more of it is read, and nobody goes on from it
+            return window
         _sort_in(window, page)
         following = text_of(page.get("@odata.nextLink"))
         if following:
@@ -143,6 +151,22 @@ class TeamMessages:
 def is_listing(cursor: str | None) -> bool:
     """Whether a cursor stands inside a listing, or before it."""
     return cursor is None or cursor.startswith(_LISTING)
+
+
+def _cursor(since: str, listed: str) -> str:
+    return f"{_SINCE}{since}|{listed}"
+
+
+def _marks_of(cursor: str) -> tuple[str, str]:
+    """From when to ask, and when the channel was last listed."""
+    since, _, listed = cursor.removeprefix(_SINCE).partition("|")
+    return since, listed or since
+
+
+def _is_due(channel_id: str, listed: str, now: str) -> bool:
+    """Whether the channel is to be listed again; ``now`` is the service's, less the overlap, "" when not known."""
+    spread = timedelta(days=zlib.crc32(channel_id.encode()) % _SPREAD_DAYS)
+    return bool(now) and _moment(now) - _moment(listed) > _LISTED_AGAIN + spread
 
 
 def _sort_in(window: _Window, page: Mapping[str, Any]) -> None:

@@ -125,4 +125,6 @@ def _channels_page(changes: Sequence[Change], cursor: str | None) -> FeedPage:
     listed = {change.item_id for change in changes}
     known = json.loads(cursor) if cursor else []
     gone = [Change(item_id, ItemKind.CHANNEL, deleted=True) for item_id in known if item_id not in listed]
-    return FeedPage((*changes, *gone), json.dumps(sorted(listed), separators=(",", ":")), finished=True)
+    # What is only named, because another team hosts it, is said once and not every night.
+    told = [change for change in changes if not (change.skip_cause and change.item_id in known)]
+    return FeedPage((*told, *gone), json.dumps(sorted(listed), separators=(",", ":")), finished=True)

@@ -2,8 +2,7 @@
 
 Channels are folders: the original where it lives, else one of its name, else a new one. Messages go back in migration
 mode (``team_target_messages.py``), settings, members and tabs item by item (``team_target_settings.py``). A restore
-into a named channel brings messages alone. The team itself must be there: a deleted one is restored within 30 days in
-the directory, by its group.
+into a named channel brings messages alone. A team that is gone is made again (``team_target_home.py``).
 """
 
 from __future__ import annotations
@@ -15,9 +14,12 @@ from typing import Any
 from shared_code.errors import BackupError, TargetConflictError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.target_outcomes import failed, read_form
+from shared_code.graph.team_channels import owners_of
 from shared_code.graph.team_import import StoredMessage
 from shared_code.graph.team_target_channels import TargetChannels
-from shared_code.graph.team_target_messages import MessageWork, TargetMessages
+from shared_code.graph.team_target_home import TargetHome
+from shared_code.graph.team_target_messages import TargetMessages
+from shared_code.graph.team_target_seen import MessageWork
 from shared_code.graph.team_target_settings import TargetSettings
 from shared_code.model.item import Form, ItemKind, ItemVersion
 from shared_code.model.outcome import SkipCause
@@ -45,14 +47,13 @@ class TeamSession:
     def __init__(self, client: GraphClient, resource: Resource) -> None:
         self._client = client
         self._resource = resource
-        self._channels = TargetChannels(client, resource)
-        self._settings = TargetSettings(client, resource, self._channels)
-        self._messages: dict[str, TargetMessages] = {}
+        self._home = TargetHome(client, resource)
+        self._there: _Team | None = None
 
     async def top_folder(self, name: str, like: ItemVersion | None) -> str:
         """Id of the channel ``name``, made when missing. Raises TargetConflictError."""
-        del like
-        return await self._channels.named(name)
+        team = await self._team(_owners(like))
+        return await team.channels.named(name)
 
     async def folder(self, version: ItemVersion, parent_target_id: str, original: bool) -> str:
         """Id of the channel for a stored one: with a named channel (``parent_target_id``) that one, for it takes
@@ -61,7 +62,8 @@ class TeamSession:
             return parent_target_id or version.change.item_id  # nothing of it is stored here
         if not original and parent_target_id:
             return parent_target_id
-        return await self._channels.of(version)
+        team = await self._team(_owners(version))
+        return await team.channels.of(version)
 
     async def write(self, items: Sequence[RestoreItem]) -> AsyncIterator[Written]:
         """Write items back, settings of the team first, then each channel's messages, then channels' settings; read
@@ -88,7 +90,8 @@ class TeamSession:
                 settings.append((item, native))
         for channel_id, channel_works in works.items():
             try:
-                outcomes = await self._messages_of(channel_id).write(channel_works)
+                team = await self._team(())
+                outcomes = await team.messages_of(channel_id).write(channel_works)
             except BackupError as error:  # a channel that was deleted meanwhile, or that another app imports into
                 outcomes = [failed(work.item, error) for work in channel_works]
             for written in outcomes:
@@ -98,18 +101,43 @@ class TeamSession:
 
     async def _write_settings(self, item: RestoreItem, native: Mapping[str, Any]) -> Written:
         try:
+            team = await self._team(owners_of([each for each in native.get("members") or [] if isinstance(each, dict)]))
             if item.version.change.kind is ItemKind.TEAM_SETTINGS:
-                return await self._settings.write_team(item, native)
-            return await self._settings.write_channel(item, native, item.parent_target_id)
+                return await team.settings.write_team(item, native, is_new=team.resource != self._resource)
+            return await team.settings.write_channel(item, native, item.parent_target_id)
         except TargetConflictError as error:
             return Written(item.id, WriteState.FAILED, error=error.message)
         except BackupError as error:
             return failed(item, error)
 
-    def _messages_of(self, channel_id: str) -> TargetMessages:
+    async def _team(self, owners: Sequence[str]) -> _Team:
+        """The team that is written to; made when it is gone. Raises TargetConflictError."""
+        if self._there is None:
+            resource = await self._home.find() or await self._home.make(owners)
+            self._there = _Team(self._client, resource)
+        return self._there
+
+
+class _Team:
+    """What writes to one team that is there."""
+
+    def __init__(self, client: GraphClient, resource: Resource) -> None:
+        self._client = client
+        self.resource = resource
+        self.channels = TargetChannels(client, resource)
+        self.settings = TargetSettings(client, resource, self.channels)
+        self._messages: dict[str, TargetMessages] = {}
+
+    def messages_of(self, channel_id: str) -> TargetMessages:
+        """What writes to one channel; it remembers what it has seen there."""
         if channel_id not in self._messages:
-            self._messages[channel_id] = TargetMessages(self._client, self._resource, channel_id, self._channels.owner)
+            self._messages[channel_id] = TargetMessages(self._client, self.resource, channel_id, self.channels.owner)
         return self._messages[channel_id]
+
+
+def _owners(version: ItemVersion | None) -> list[str]:
+    owners = version.change.properties.get("owners") if version else None
+    return [str(owner) for owner in owners] if isinstance(owners, list) else []
 
 
 async def _native_of(item: RestoreItem) -> Mapping[str, Any] | None:

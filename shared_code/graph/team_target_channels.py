@@ -32,6 +32,7 @@ class TargetChannels:
 
     def __init__(self, client: GraphClient, resource: Resource) -> None:
         self._client = client
+        self._resource = resource
         self._reader = TeamChannels(client, resource)
         self._builder = client.graph.teams.by_team_id(resource.source_id)
         self._ids = {"resource_id": resource.id}
@@ -117,18 +118,14 @@ class TargetChannels:
 
     def member_body(self, user_id: str, roles: Sequence[str]) -> dict[str, Any]:
         """A member as Graph wants it."""
-        return {
-            "@odata.type": "#microsoft.graph.aadUserConversationMember",
-            "roles": list(roles),
-            "user@odata.bind": f"{self._client.base_url}/users('{user_id.replace(chr(39), '')}')",
-        }
+        return member_body(self._client, user_id, roles)
 
     @property
     def _team_id(self) -> str:
-        return self._ids["resource_id"].partition(".")[2]
+        return self._resource.source_id
 
     async def _team_members(self) -> dict[str, list[str]]:
-        return members_of((await self._reader.settings()).transient)
+        return members_of((await TeamChannels(self._client, self._resource).settings()).transient)
 
     async def _create(self, body: Mapping[str, Any]) -> str:
         """Id of a new channel; empty when Teams refuses, mostly because of the name. A shared channel is made in the
@@ -153,6 +150,15 @@ class TargetChannels:
                 if channel.get("displayName") == body["displayName"]:
                     return channel_id
         raise TargetConflictError("Teams has not made this channel yet. Restore once more; what is there is used.")
+
+
+def member_body(client: GraphClient, user_id: str, roles: Sequence[str]) -> dict[str, Any]:
+    """A member as Graph wants it."""
+    return {
+        "@odata.type": "#microsoft.graph.aadUserConversationMember",
+        "roles": list(roles),
+        "user@odata.bind": f"{client.base_url}/users('{user_id.replace(chr(39), '')}')",
+    }
 
 
 def members_of(transient: Mapping[str, str]) -> dict[str, list[str]]:

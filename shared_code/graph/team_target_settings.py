@@ -8,7 +8,7 @@ team-post-members, team-update-members, channel-patch, channel-post-members, cha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared_code.errors import AccessDeniedError, SourceError
@@ -16,7 +16,6 @@ from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of
 from shared_code.graph.team_channels import TeamChannels
-from shared_code.graph.team_ids import channel_settings_id
 from shared_code.graph.team_target_channels import TargetChannels, read_of
 from shared_code.model.resource import Resource
 from shared_code.model.restore import ConflictRule
@@ -44,6 +43,11 @@ class _Work:
     left: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def tried(self) -> bool:
+        """Whether anything was sent, so that what is there has to be read again."""
+        return self.written or bool(self.refused)
+
 
 class TargetSettings:
     """Writes settings items of one team."""
@@ -51,18 +55,22 @@ class TargetSettings:
     def __init__(self, client: GraphClient, resource: Resource, channels: TargetChannels) -> None:
         self._client = client
         self._team_id = resource.source_id
-        self._reader = TeamChannels(client, resource)
+        self._resource = resource
         self._channels = channels
         self._ids = {"resource_id": resource.id}
 
-    async def write_team(self, item: RestoreItem, stored: Mapping[str, Any]) -> Written:
-        """The team's settings, members and owners; read again at the end."""
+    async def write_team(self, item: RestoreItem, stored: Mapping[str, Any], *, is_new: bool) -> Written:
+        """The team's settings, members and owners; read again at the end. ``is_new``: the team was made for this
+        restore, so that nothing of it is anybody's choice but its name."""
         work = _Work()
-        present = read_of((await self._reader.settings()).transient)
+        present = await self._team()
         own: dict[str, str] = {"team": self._team_id}
+        if is_new:
+            item = replace(item, conflict=ConflictRule.REPLACE)
+            stored = {**stored, "team": {**(stored.get("team") or {}), "displayName": present["team"]["displayName"]}}
         await self._settings(item, work, _TEAM_SETTINGS, stored.get("team"), present.get("team"), "/teams/{team}", own)
         await self._members(item, work, stored, present, "/teams/{team}/members", own)
-        again = read_of((await self._reader.settings()).transient)
+        again = await self._team() if work.tried else present
         return _outcome(item, work, _still_missing(stored, again), self._team_id)
 
     async def write_channel(self, item: RestoreItem, stored: Mapping[str, Any], channel_id: str) -> Written:
@@ -76,14 +84,14 @@ class TargetSettings:
         await self._settings(item, work, _CHANNEL_SETTINGS, wanted, present.get("channel"), path, own)
         await self._members(item, work, stored, present, f"{path}/members", own)
         await self._tabs(work, stored, present, f"{path}/tabs", own)
-        again = await self._channel(channel_id)
+        again = await self._channel(channel_id) if work.tried else present
         return _outcome(item, work, _still_missing(stored, again), channel_id)
 
+    async def _team(self) -> dict[str, Any]:
+        return read_of((await TeamChannels(self._client, self._resource).settings()).transient)
+
     async def _channel(self, channel_id: str) -> dict[str, Any]:
-        for change in await self._reader.changes():
-            if change.item_id == channel_settings_id(channel_id):
-                return read_of(change.transient)
-        return {}
+        return read_of((await TeamChannels(self._client, self._resource).one(channel_id)).transient)
 
     async def _settings(
         self,

@@ -271,6 +271,62 @@ def test_patterns_over_hostile_text_take_no_time() -> None:
     assert time.perf_counter() - began < 5
 
 
+async def test_what_vanishes_without_a_trace_is_noticed_within_weeks(team: SimulatedTeam) -> None:
+    ids = team.fill()
+    async with team.tenant.client() as client:
+        reader = Reader(TeamSource(client), team)
+        await reader.day()
+        team.call("purge_message", "General", ids["old"])
+        gone: dict[int, list[str]] = {}
+        for day in range(1, 40):
+            team.tenant.control.set_clock(team.tenant.id, advance_s=86_400)
+            changes = await reader.day()
+            gone[day] = [change.item_id.split("/")[1] for change in changes.values() if change.deleted]
+            assert all(change.deleted for change in changes.values()), "nothing is read again"
+    [(day, found)] = [(day, found) for day, found in gone.items() if found]
+    assert found == [ids["old"]]
+    assert 30 <= day <= 38
+
+
+async def test_one_channel_that_lags_behind_costs_the_others_no_change(team: SimulatedTeam) -> None:
+    team.fill()
+    async with team.tenant.client() as client:
+        reader = Reader(TeamSource(client), team)
+        await reader.day()
+        lagging = next(feed for feed in reader.cursors if feed.startswith("messages:"))
+        behind = reader.cursors[lagging]
+        for _ in range(2):
+            team.tenant.control.set_clock(team.tenant.id, advance_s=10 * 86_400)
+            await reader.day()
+        reader.cursors[lagging] = behind
+        for channel in ("General", "Plans", "Inner"):
+            team.post(f"New in {channel}", channel=channel)
+        changes = await reader.day()
+    assert {"New in General", "New in Plans", "New in Inner"} <= names(changes)
+
+
+async def test_many_channels_share_one_question(team: SimulatedTeam) -> None:
+    for number in range(45):
+        team.call("add_channel", f"Channel {number}")
+        team.post(f"In {number}", channel=f"Channel {number}")
+    async with team.tenant.client() as client:
+        reader = Reader(TeamSource(client), team)
+        await reader.day()
+        for number in (3, 44):
+            team.post(f"New in {number}", channel=f"Channel {number}")
+        since = team.tenant.control.log_position()
+        feeds = [feed for feed in reader.cursors if feed.startswith("messages:")]
+        assert len(feeds) == 46
+        found: list[Change] = []
+        source = TeamSource(client)
+        for start in range(0, len(feeds), 20):  # as the copier asks
+            chosen = {feed: reader.cursors[feed] for feed in feeds[start : start + 20]}
+            pages = await source.poll(team.resource, chosen)
+            found += [change for page in pages.values() for change in page.changes]
+    assert operations(team, since) == ["messages.all"]
+    assert {"New in 3", "New in 44"} <= {change.name for change in found}
+
+
 async def test_replies_beyond_what_expands_are_followed(team: SimulatedTeam) -> None:
     team.tenant.control.change_settings(team.tenant.id, channel_replies_expanded=3)
     root = team.post("Root")
@@ -291,9 +347,12 @@ async def test_a_channel_of_another_team_is_named_and_not_read(team: SimulatedTe
     async with team.tenant.client() as client:
         reader = Reader(TeamSource(client), team)
         changes = await reader.day()
-    named = changes[f"incoming/{shared}"]
-    assert (named.name, named.skip_cause) == ("Theirs", SkipCause.CHANNEL_OF_ANOTHER_TEAM)
-    assert "Not ours" not in names(changes)
+        named = changes[f"incoming/{shared}"]
+        assert (named.name, named.skip_cause) == ("Theirs", SkipCause.CHANNEL_OF_ANOTHER_TEAM)
+        assert "Not ours" not in names(changes)
+        assert f"incoming/{shared}" not in await reader.day()
+        other.call("delete_channel", "Theirs")
+        assert (await reader.day())[f"incoming/{shared}"].deleted
 
 
 @pytest.mark.parametrize("missing", READ_ROLES)

@@ -144,6 +144,17 @@ async def test_an_untouched_team_is_left_alone_under_every_rule(team: SimulatedT
     assert {entry["operation"] for entry in written} <= {"batch", "token"}
 
 
+async def test_settings_of_many_channels_cost_a_few_requests_each(team: SimulatedTeam) -> None:
+    for number in range(30):
+        team.call("add_channel", f"Channel {number}")
+    async with team.tenant.client() as client:
+        captured = await captured_of(client, team)
+        since = team.tenant.control.log_position()
+        outcomes = await restored(client, team, captured)
+    assert states(outcomes) == {EXISTING: 32}
+    assert len(team.tenant.control.log(since)) < 32 * 4
+
+
 @pytest.mark.parametrize("batch_items", [3, 100])
 async def test_a_second_restore_and_a_replay_double_nothing(team: SimulatedTeam, batch_items: int) -> None:
     team.fill()
@@ -187,7 +198,7 @@ async def test_a_reply_whose_message_was_deleted_long_ago_stands_below_a_note(te
         outcomes = await restored(client, team, captured, into="Elsewhere", versions=in_order(captured))
     assert RESTORED in states(outcomes)
     [note, reply] = messages(team, ["Elsewhere"])
-    assert "had been deleted" in note["content"]
+    assert "not among what was restored" in note["content"]
     assert (reply["content"], reply["reply_to"]) == ("Still here", note["created"])
 
 
@@ -364,7 +375,8 @@ async def test_a_missing_permission_is_named(team: SimulatedTeam) -> None:
     async with team.tenant.client() as client:
         captured = await captured_of(client, team)
     team.call("delete_message", "General", ids["root"])
-    async with team.tenant.client(["ChannelSettings.Read.All", "ChannelMessage.Read.All"]) as client:
+    held = ["TeamSettings.Read.All", "ChannelSettings.Read.All", "ChannelMessage.Read.All"]
+    async with team.tenant.client(held) as client:
         with pytest.raises(AccessDeniedError) as caught:
             await restored(client, team, captured, versions=in_order(captured, ItemKind.CHANNEL_MESSAGE))
     assert caught.value.permission == "Teamwork.Migrate.All"
@@ -400,3 +412,36 @@ async def test_under_faults_everything_comes_back_once(team: SimulatedTeam) -> N
         assert control.clear_faults() > 10
     assert contents(messages(team, ["Back"])) == before
     assert modes(team) <= {None, "completed"}
+
+
+async def test_a_team_that_is_gone_is_made_again_with_all_it_had(team: SimulatedTeam) -> None:
+    team.fill()
+    team.call("change_team", settings={"funSettings": {"giphyContentRating": "strict"}})
+    before, channels, [settings] = plain(messages(team)), team.truth("channel"), team.truth("team")
+    async with team.tenant.client() as client:
+        captured = await captured_of(client, team)
+        team.call("delete_team")
+        team.tenant.control.delete_user(team.tenant.id, team.cleo)
+        outcomes = await restored(client, team, captured, batch_items=5)
+        again = await restored(client, team, captured, batch_items=5)
+    [made] = team.tenant.control.teams(team.tenant.id)
+    assert made["name"] == "Projects (restored)"
+    team.id = made["team"]
+    assert messages(team) == before
+    assert [{**each, "migration": None} for each in team.truth("channel")] == channels
+    [after] = team.truth("team")
+    assert after == {**settings, "name": "Projects (restored)", "members": after["members"]}
+    assert len(after["members"]) == 2
+    [left] = [outcome for outcome in outcomes.values() if outcome.state is not RESTORED and outcome.error]
+    assert f"member {team.cleo}" in left.error
+    assert set(states(again)) <= {EXISTING, DIFFERS}, "a second restore finds the team that the first has made"
+
+
+async def test_a_team_without_anybody_who_owned_it_cannot_be_made_again(team: SimulatedTeam) -> None:
+    team.fill()
+    async with team.tenant.client() as client:
+        captured = await captured_of(client, team)
+        team.call("delete_team")
+        team.tenant.control.delete_user(team.tenant.id, team.ada)
+        with pytest.raises(TargetConflictError, match="none of its owners"):
+            await TeamTarget(client).open(team.resource).folder(captured.folders_parents_first[0], "", True)

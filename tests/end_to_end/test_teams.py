@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from local.product_settings import APP_CLIENT_SECRET
-from tests.end_to_end.service import Customer
+from local.product_settings import APP_CLIENT_SECRET, product_settings
+from local.services import Stack
+from tests.end_to_end.service import DEADLINE_S, Customer, Service
 
 PNG = b"\x89PNG\r\n\x1a\n end to end"
 LINK = {"id": "a1", "contentType": "reference", "contentUrl": "https://x.example/Plan.docx", "name": "Plan.docx"}
@@ -174,6 +176,25 @@ def test_either_day_comes_back(customer: Customer, day: int) -> None:
     assert not [entry for entry in own if entry["operation"] == "chats.refused"]
 
 
+def test_a_deleted_team_is_made_again(customer: Customer) -> None:
+    team = filled(customer)
+    customer.run()
+    truth = team.truth()
+    team.call("delete_team")
+    later = customer.wait(f"/runs/{customer.start_run()}")
+    assert later["totals"]["failed"] == 0, "a team that is gone is no failure of the others"
+    restore = customer.restore(team.resource, seq=1, selection={"everything": True})
+    assert restore["counts"]["failed"] == restore["counts"]["differs"] == 0, restore["problems"]
+    [made] = customer.control.teams(customer.tenant_id)
+    assert made["name"] == "Crew (restored)"
+    team.id = made["team"]
+    now = team.truth()
+    for of in ("message", "channel"):
+        assert restorable(now, of=of) == restorable(truth, of=of)
+    before, after = one(restorable(truth, of="team")), one(restorable(now, of="team"))
+    assert after == {**before, "name": "Crew (restored)"}
+
+
 def test_a_quiet_day_reads_no_message_again(customer: Customer) -> None:
     team = filled(customer)
     customer.run()
@@ -212,3 +233,41 @@ def test_teams_that_cannot_be_listed_are_named(customer: Customer) -> None:
     run = customer.run()
     [cause] = [entry["cause"] for entry in run["not_covered"] if entry["what"] == "all teams"]
     assert "GroupMember.Read.All" in cause
+
+
+@pytest.fixture(scope="module")
+def fragile() -> Iterator[Service]:
+    """A stack of its own whose host can be killed."""
+    with Stack(host_env=product_settings) as stack:
+        service = Service(stack)
+        yield service
+        service.close()
+
+
+def test_a_host_that_dies_while_restoring_doubles_nothing_and_locks_nobody_out(fragile: Service) -> None:
+    customer = fragile.onboard()
+    team = filled(customer)
+    for number in range(30):
+        team.post(f"more {number}", f"More {number}", "Plans", created=f"2025-06-02T00:00:{number:02d}Z")
+    customer.run()
+    truth = team.truth()
+    team.call("delete_channel", "Plans")
+    customer.control.set_clock(customer.tenant_id, advance_s=31 * DAY_S)
+    customer.control.add_fault(match={"operation": "messages.import"}, action={"delay_s": 0.05})
+    since = customer.control.log_position()
+    body = {"resource": team.resource, "seq": 1, "selection": {"everything": True}}
+    assert fragile.call("POST", f"/api/customers/{customer.id}/restores", body).status_code == 202
+    deadline = time.monotonic() + DEADLINE_S
+    while sum(entry["operation"] == "messages.import" for entry in customer.control.log(since)) < 8:
+        assert time.monotonic() < deadline, "the restore has not come so far"
+        time.sleep(0.01)
+    fragile.stack.kill_host()
+    assert "inProgress" in {record.get("migration") for record in team.truth()}, "it died in the middle"
+    customer.control.clear_faults()
+    fragile.stack.start_host()
+
+    restore = customer.restore(team.resource, seq=1, selection={"everything": True})
+    assert restore["counts"]["failed"] == restore["counts"]["differs"] == 0, restore["problems"]
+    now = team.truth()
+    assert restorable(now, of="message") == restorable(truth, of="message")
+    assert {record["migration"] for record in now if record["record"] == "channel"} <= {None, "completed"}
