@@ -30,6 +30,7 @@ from shared_code.model.resource import Customer
 from shared_code.model.restore import ConflictRule, Restore, RestoreRequest, Selection, TargetKind
 from shared_code.restore.request_check import MOST_IDS
 from shared_code.restore.restores import Restores
+from shared_code.restore.results import missing_json
 from shared_code.wiring import application
 
 bp = df.Blueprint()
@@ -97,6 +98,19 @@ async def list_items(req: func.HttpRequest) -> func.HttpResponse:
             "next_token": view.next_token,
         }
     )
+
+
+@bp.route(
+    "customers/{customer}/resources/{resource}/snapshots/{seq}/missing",
+    methods=["GET"],
+    auth_level=func.AuthLevel.FUNCTION,
+)
+@answers_problems
+async def list_missing(req: func.HttpRequest) -> func.HttpResponse:
+    """What a snapshot does not hold as it was on its day, by item: failed, skipped, given up."""
+    _, restores = await _restores(req)
+    seq = whole_number(req.route_params["seq"], "seq", 1, _MOST_SEQ)
+    return answer(missing_json(await restores.resolve(req.route_params["resource"], seq=seq)))
 
 
 # ---- restoring ------------------------------------------------------------------------------------------------------

@@ -57,6 +57,27 @@ class RestorePoint:
         }
 
 
+def missing_json(snapshot: Snapshot) -> dict[str, Any]:
+    """What a snapshot does not hold in the version of its day, as the API shows it. ``failed`` items are tried again by
+    the next run, ``skipped`` ones when they change."""
+    return {
+        "failed": [
+            {
+                "item_id": failure.change.item_id,
+                "kind": str(failure.change.kind),
+                "name": failure.change.name,
+                "error": failure.error,
+                "attempts": failure.attempts,
+            }
+            for failure in snapshot.failures
+        ],
+        "skipped": [
+            {"item_id": skip.item_id, "name": skip.name, "cause": str(skip.cause), "error": skip.error}
+            for skip in snapshot.skips
+        ],
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class FolderView:
     """One page of a folder of a snapshot. ``path`` leads from the top to the folder itself, which is its

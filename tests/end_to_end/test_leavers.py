@@ -79,3 +79,19 @@ def test_an_archive_mailbox_is_named_in_the_run(customer: Customer) -> None:
     [entry] = customer.run()["not_covered"]
     assert entry["what"] == f"archive mailbox of {ada['upn']}"
     assert "archive" in entry["cause"]
+
+
+def test_what_a_restore_point_lacks_is_named_by_item(customer: Customer) -> None:
+    ada = customer.add_user("Ada")
+    message = customer.edit("add_message", ada, mime=MAIL)
+    customer.edit("break_export", ada, item=message, code="ErrorInternalServerError")
+    customer.edit("put_file", ada, path="/bad.exe", data=b"abc")
+    customer.edit("mark_malware", ada, path="/bad.exe")
+    customer.run(expect="partial")
+    mail, drive = (
+        customer.get(f"/resources/{customer.resource(kind, ada)}/snapshots/1/missing") for kind in ("mailbox", "drive")
+    )
+    assert [(entry["item_id"], entry["attempts"]) for entry in mail["failed"]] == [(message, 1)]
+    assert "ErrorInternalServerError" in mail["failed"][0]["error"]
+    assert mail["skipped"] == drive["failed"] == []
+    assert [(entry["name"], entry["cause"]) for entry in drive["skipped"]] == [("bad.exe", "malware")]
