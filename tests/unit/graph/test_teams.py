@@ -8,7 +8,7 @@ import pytest
 
 from shared_code.graph.client import GraphClient
 from shared_code.graph.team_changes import message_change, plain_text
-from shared_code.graph.team_directory import list_teams
+from shared_code.graph.team_directory import TeamListing
 from shared_code.graph.team_ids import (
     TEAM_SETTINGS_ID,
     MessagePlace,
@@ -90,6 +90,6 @@ async def test_a_team_with_an_odd_id_is_named_and_the_others_are_listed() -> Non
         GraphServer(handler=groups) as graph,
         GraphClient(FixedCredential(), now=lambda: datetime.now(UTC), base_url=graph.base_url) as client,
     ):
-        teams, not_covered = await list_teams(client)
-    assert [team.id for team in teams] == ["team.ok-1"]
-    assert sorted(entry.what for entry in not_covered) == ["team None", "team Odd"]
+        census = await TeamListing(client).census()
+    assert [team.id for team in census.resources] == ["team.ok-1"]
+    assert sorted(entry.what for entry in census.not_covered) == ["team None", "team Odd"]

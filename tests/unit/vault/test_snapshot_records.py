@@ -26,7 +26,7 @@ from shared_code.model.snapshot import (
     Snapshot,
 )
 from shared_code.vault.customer_vault import CustomerVault
-from shared_code.vault.records import encode_record
+from shared_code.vault.records import decode_record, encode_record
 from tests.unit.vault.conftest import DRIVE, NOW, World
 
 CHANGE = Change("i", ItemKind.FILE, name="a\ud800\x00'\"", time=NOW, properties={"k": [1, None, "😀"]})
@@ -129,19 +129,23 @@ async def test_strange_names_beside_the_records_are_passed_over(world: World) ->
     assert await world.vault.latest_progress(DRIVE, 1) == PROGRESS
 
 
-async def test_any_flipped_bit_in_a_record_is_found(world: World) -> None:
-    await world.vault.commit_snapshot(SNAPSHOT)
-    name = "drive.d1/snapshots/00000001.json"
-    data = await world.store.read(name)
+def test_any_flipped_bit_in_a_record_is_found() -> None:
+    data = encode_record(SNAPSHOT.to_json())
     for bit in range(len(data) * 8):
         damaged = bytearray(data)
         damaged[bit // 8] ^= 1 << (bit % 8)
-        world.store.overwrite(name, bytes(damaged))
         try:
-            found = await world.vault.snapshot(DRIVE.id, 1)
+            found = Snapshot.from_json(decode_record("a record", bytes(damaged)))
         except IntegrityError:
             continue
         assert found == SNAPSHOT, "some bits change the writing of an escape and not what it says"
+
+
+async def test_a_damaged_record_in_the_vault_is_found(world: World) -> None:
+    data = encode_record(SNAPSHOT.to_json())
+    await world.store.create("drive.d1/snapshots/00000001.json", data[:50] + bytes([data[50] ^ 1]) + data[51:])
+    with pytest.raises(IntegrityError):
+        await world.vault.snapshot(DRIVE.id, 1)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"3", b"{}", b"\xff", b"[" * 100_000])
