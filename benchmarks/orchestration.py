@@ -28,10 +28,13 @@ from local.host import FunctionsHost
 from local.services import ROOT
 from shared_code.backup.copier import SliceResult
 from shared_code.backup.runs import CustomerRuns
+from shared_code.model.census import Census, Known
+from shared_code.model.lease import LeaseTerms
 from shared_code.model.outcome import Counts
 from shared_code.model.resource import Customer, Resource, ResourceKind
-from shared_code.model.run import NotCovered, ResourceOutcome, Run, RunState, RunTask
+from shared_code.model.run import ResourceOutcome, Run, RunState, RunTask
 
+_TERMS = LeaseTerms(90, 30, 7)
 _CUSTOMER = Customer("bench", "Benchmark", "11111111-1111-1111-1111-111111111111")
 _DEADLINE_S = 1_800
 
@@ -98,6 +101,12 @@ class _Ledger:
     async def tasks(self, run_id: str) -> list[RunTask]:
         return list(self.rows.values())
 
+    async def known(self, customer_id: str) -> list[Known]:
+        return []
+
+    async def mark_departed(self, customer_id: str, resource_id: str, since: datetime) -> None:
+        raise AssertionError("nobody leaves")
+
 
 class _Tenant:
     """Directory, container and copier of resources that have not changed."""
@@ -105,11 +114,14 @@ class _Tenant:
     def __init__(self, resources: int) -> None:
         self._count = resources
 
-    async def list_resources(self) -> tuple[Sequence[Resource], Sequence[NotCovered]]:
-        return [Resource(ResourceKind.DRIVE, f"d{number:06d}", "Drive") for number in range(self._count)], []
+    async def list_resources(self) -> Census:
+        return Census(tuple(Resource(ResourceKind.DRIVE, f"d{number:06d}", "Drive") for number in range(self._count)))
 
     async def prepare(self) -> bool:
         return True
+
+    async def keep_record(self) -> None:
+        """It needs none."""
 
     async def run_slice(self, resource: Resource, run_id: str) -> SliceResult:
         return SliceResult(ResourceOutcome(resource.id, "drive", "Drive", RunState.COMPLETE, 1, Counts(reused=1)))
@@ -129,7 +141,9 @@ async def _run(resources: int) -> dict[str, float]:
 
     async def runs(customer: Customer) -> CustomerRuns:
         copiers: Any = lambda kind: tenant  # noqa: E731 - a port of one call
-        return CustomerRuns(_CUSTOMER, runs=ledger, directory=tenant, container=tenant, copiers=copiers, now=now)
+        return CustomerRuns(
+            _CUSTOMER, runs=ledger, directory=tenant, container=tenant, copiers=copiers, terms=_TERMS, now=now
+        )
 
     app = SimpleNamespace(
         customers=SimpleNamespace(known=known, get=known),

@@ -172,11 +172,14 @@ class GraphClient:
         return await self._send_for_object(info, asked or Asked(_operation_of(info)), None)
 
     async def get_pages(self, info: Any, asked: Asked | None = None) -> AsyncGenerator[dict[str, Any], None]:
-        """The pages of a collection, by their ``@odata.nextLink``. Raises SourceError for a link to another host, and
-        SourceUnavailableError for one that was followed before, which would never end."""
+        """The pages of a collection, by their ``@odata.nextLink``. Raises SourceError for a link to another host;
+        SourceUnavailableError for one that was followed before, which would never end, and for a page without values,
+        since what is missing of a collection must not be taken for gone."""
         followed: set[str] = set()
         page = await self.get_json(info, asked)
         while True:
+            if not isinstance(page.get("value"), list):
+                raise SourceUnavailableError("A page of a collection came without its values; it is read later.")
             yield page
             link = text_of(page.get("@odata.nextLink"))
             if not link:
@@ -293,10 +296,11 @@ class GraphClient:
                     await self._governor.heard(tolls, answer.status, answer.headers)
                 parsed = parsed_or_none(answer.body) if parse or answer.status >= 400 else None
                 if answer.status < 400:
-                    if not parse or not answer.body or parsed is not None:
+                    # A write may answer with nothing; nothing to a question is an answer that got lost.
+                    if not parse or isinstance(parsed, dict) or (not answer.body and method != "GET"):
                         return answer, parsed
                     trouble = Trouble.UNREADABLE
-                    failure = final = unreachable(asked, "an answer that is no JSON")
+                    failure = final = unreachable(asked, "an answer that is no JSON object")
                 else:
                     status, wait_s = answer.status, retry_after_s(answer.headers)
                     failure = final = error_of(status, answer.headers, parsed, asked)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from shared_code.errors import AccessDeniedError
+from shared_code.errors import SourceError
 from shared_code.graph.archives import ArchiveListing
 from shared_code.graph.client import GraphClient
 from shared_code.graph.people import PeopleListing
@@ -52,12 +52,12 @@ class TenantDirectory:
         SourceUnavailableError: then nothing is known, and nobody may be taken for gone.
         """
         parts: list[Census] = []
-        refusal: AccessDeniedError | None = None
+        refusal: SourceError | None = None
         answers = await asyncio.gather(*(listing.census() for listing in self._listings), return_exceptions=True)
         for listing, answer in zip(self._listings, answers, strict=True):
             if isinstance(answer, Census):
                 parts.append(answer)
-            elif isinstance(answer, AccessDeniedError):
+            elif isinstance(answer, SourceError) and not answer.retryable:
                 refusal = refusal or answer
                 parts.append(Census(unseen=tuple(Unseen(kind, answer.message) for kind in listing.kinds)))
             else:

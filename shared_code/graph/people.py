@@ -103,7 +103,9 @@ class PeopleListing:
                         user_id, deleted_at = text_of(value.get("id")), time_of(value.get("deletedDateTime"))
                         if user_id and deleted_at:
                             deleted.append((user_id, deleted_at))
-        except AccessDeniedError:
+        except SourceError as error:
+            if error.retryable:
+                raise
             return ()
         return tuple(deleted)
 

@@ -88,6 +88,10 @@ def decide(policy: RetryPolicy, attempt: Attempt, chance: float) -> Retry | Give
     return Retry(wait_s)
 
 
+# Nobody is left alone for longer than this without being asked again.
+_LONGEST_WAIT_S = 3_600.0
+
+
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Seconds that the ``Retry-After`` header (names in lower case) asks for: a number, or an HTTP date,
     which is read against the ``Date`` of the same answer so that the local clock does not matter. None when
@@ -102,7 +106,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         if until is None or at is None:
             return None
         seconds = (until - at).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return min(max(0.0, seconds), _LONGEST_WAIT_S) if math.isfinite(seconds) else None
 
 
 def is_throttling(status: int, wait_s: float | None) -> bool:

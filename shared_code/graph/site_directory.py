@@ -8,20 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from shared_code.errors import InvalidIdError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
+from shared_code.graph.listed_in_batch import all_values
 from shared_code.graph.odata import text_of, values_of, with_query
-from shared_code.model.census import Census, NotCoveredCause
+from shared_code.model.census import Census, NotCoveredCause, Unseen
 from shared_code.model.resource import Resource, ResourceKind, check_resource_id
 from shared_code.model.run import NotCovered
 
 _SELECT = ("id", "name", "displayName", "webUrl", "isPersonalSite", "siteCollection")
 _LIST_SITES = Asked("list sites", "Sites.Read.All")
 _LIST_SUBSITES = Asked("list subsites", "Sites.Read.All")
+
+
+@dataclass(slots=True)
+class _Found:
+    resources: dict[str, Resource] = field(default_factory=dict)
+    not_covered: list[NotCovered] = field(default_factory=list)
+    unseen: list[Unseen] = field(default_factory=list)
+    archived: list[str] = field(default_factory=list)
 
 
 class SiteListing:
@@ -36,18 +46,20 @@ class SiteListing:
         """Every site that is nobody's own, each once, and what cannot be covered and why. Raises AccessDeniedError
         naming the permission, ThrottledError, SourceUnavailableError: then no site may be taken for gone.
         """
-        found: dict[str, Resource] = {}
-        not_covered: list[NotCovered] = []
+        found = _Found()
         request = with_query(self._client.graph.sites.get_all_sites.to_get_request_information(), select=_SELECT)
         values = await self._all_of(request, _LIST_SITES)
-        fresh = self._added(values, found, not_covered)
+        fresh = self._added(values, found)
         while fresh:
-            fresh = self._added(await self._subsites(fresh), found, not_covered)
-        return Census(tuple(found.values()), tuple(not_covered))
+            fresh = self._added(await self._subsites(fresh, found), found)
+        return Census(
+            tuple(found.resources.values()),
+            tuple(found.not_covered),
+            tuple(found.unseen),
+            present=tuple(found.archived),
+        )
 
-    def _added(
-        self, values: Sequence[Mapping[str, Any]], found: dict[str, Resource], not_covered: list[NotCovered]
-    ) -> list[str]:
+    def _added(self, values: Sequence[Mapping[str, Any]], found: _Found) -> list[str]:
         """Take over what is new; returns Graph's ids of it."""
         fresh: list[str] = []
         for value in values:
@@ -56,15 +68,16 @@ class SiteListing:
             name = text_of(value.get("displayName")) or text_of(value.get("name")) or text_of(value.get("webUrl"))
             resource = _resource(value, name)
             if _is_archived(value):
-                not_covered.append(NotCovered(f"site {name}", NotCoveredCause.ARCHIVED_SITE))
+                found.not_covered.append(NotCovered(f"site {name}", NotCoveredCause.ARCHIVED_SITE))
+                found.archived += [resource.id] if resource else []
             elif resource is None:
-                not_covered.append(NotCovered(f"site {name}", NotCoveredCause.ODD_ID))
-            elif resource.id not in found:
-                found[resource.id] = resource
+                found.not_covered.append(NotCovered(f"site {name}", NotCoveredCause.ODD_ID))
+            elif resource.id not in found.resources:
+                found.resources[resource.id] = resource
                 fresh.append(text_of(value.get("id")))
         return fresh
 
-    async def _subsites(self, site_ids: Sequence[str]) -> list[dict[str, Any]]:
+    async def _subsites(self, site_ids: Sequence[str], found: _Found) -> list[dict[str, Any]]:
         infos = [
             with_query(self._client.graph.sites.by_site_id(site_id).sites.to_get_request_information(), select=_SELECT)
             for site_id in site_ids
@@ -74,11 +87,13 @@ class SiteListing:
             if answer.status == 404:  # gone since it was listed
                 continue
             if not answer.is_success:
-                raise answer.error(_LIST_SUBSITES)
-            page = answer.json_object()
-            values += values_of(page)
-            if link := text_of(page.get("@odata.nextLink")):
-                values += await self._all_of(self._client.link(link), _LIST_SUBSITES)
+                refusal = answer.error(_LIST_SUBSITES)
+                if refusal.retryable:
+                    raise refusal
+                # One site that is locked keeps nobody else from being backed up; what lies below it is not gone.
+                found.unseen.append(Unseen(ResourceKind.SITE, refusal.message))
+                continue
+            values += await all_values(self._client, answer, _LIST_SUBSITES)
         return values
 
     async def _all_of(self, request: Any, asked: Asked) -> list[dict[str, Any]]:

@@ -51,6 +51,8 @@ class Census:
     not_covered: tuple[NotCovered, ...] = ()
     unseen: tuple[Unseen, ...] = ()
     deleted_accounts: tuple[tuple[str, datetime], ...] = ()
+    present: tuple[str, ...] = ()
+    """Ids of resources that are there and not covered: nobody departs by losing their cover."""
 
     @classmethod
     def joined(cls, parts: Iterable[Census]) -> Census:
@@ -59,16 +61,19 @@ class Census:
         not_covered: set[NotCovered] = set()
         unseen: set[Unseen] = set()
         deleted: dict[str, datetime] = {}
+        present: set[str] = set()
         for part in parts:
             resources.update((resource.id, resource) for resource in part.resources)
             not_covered.update(part.not_covered)
             unseen.update(part.unseen)
             deleted.update(part.deleted_accounts)
+            present.update(part.present)
         return cls(
             tuple(resources[key] for key in sorted(resources)),
             tuple(sorted(not_covered, key=lambda entry: (entry.what, entry.cause))),
             tuple(sorted(unseen, key=lambda entry: (entry.kind, entry.owner, entry.reason))),
             tuple(sorted(deleted.items())),
+            tuple(sorted(present)),
         )
 
 
@@ -97,7 +102,7 @@ def compare_census(census: Census, known: Iterable[Known]) -> Comings:
     """Who came and who left. Pure. The first run of all knows nobody, and so nobody is new to it. A listing that failed
     or is empty proves nobody gone: what it would have named stays as it was."""
     before = {entry.resource.id: entry for entry in known}
-    listed = {resource.id for resource in census.resources}
+    listed = {resource.id for resource in census.resources} | set(census.present)
     kinds = {resource.kind for resource in census.resources}
     missing = [
         entry

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from shared_code.errors import AccessDeniedError, SourceUnavailableError, ThrottledError
 from shared_code.graph.directory import TenantDirectory
-from shared_code.model.census import NotCoveredCause
+from shared_code.model.census import Known, NotCoveredCause, compare_census
 from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.run import NotCovered
 from tests.fakes.simulated_tenant import SimulatedTenant, simulated_tenants
@@ -184,3 +185,44 @@ async def test_trouble_inside_a_batch_is_no_absence(
     async with tenant.client() as client:
         with pytest.raises(kind):
             await TenantDirectory(client).list_resources()
+
+
+async def test_one_locked_site_keeps_nobody_from_their_backup(tenant: SimulatedTenant) -> None:
+    locked = tenant.control.add_site(tenant.id, "/sites/locked", "Locked")
+    tenant.control.add_site(tenant.id, "/sites/open", "Open")
+    for status in (403, 423):
+        rule = tenant.control.add_fault(
+            match={"operation": "site.subsites", "path_regex": locked.replace(",", ".*")}, action={"status": status}
+        )
+        async with tenant.client() as client:
+            census = await TenantDirectory(client).list_resources()
+        tenant.control.remove_fault(rule)
+        names = {each.display_name for each in census.resources if each.kind is ResourceKind.SITE}
+        assert {"Locked", "Open"} <= names
+        assert {each.kind for each in census.resources} >= {ResourceKind.MAILBOX, ResourceKind.DRIVE}
+        assert [entry.kind for entry in census.unseen] == [ResourceKind.SITE]
+
+
+@pytest.mark.parametrize("operation", ["users.list", "site.getAllSites", "groups.list"])
+async def test_an_answer_without_a_body_is_no_empty_tenant(tenant: SimulatedTenant, operation: str) -> None:
+    tenant.control.add_site(tenant.id, "/sites/open", "Open")
+    tenant.control.add_fault(match={"operation": operation}, action={"truncate": True}, times=1)
+    async with tenant.client() as client:
+        census = await TenantDirectory(client).list_resources()
+    assert {each.kind for each in census.resources} == {ResourceKind.MAILBOX, ResourceKind.DRIVE, ResourceKind.SITE}
+    tenant.control.add_fault(match={"operation": operation}, action={"truncate": True})
+    async with tenant.client() as client:
+        with pytest.raises(SourceUnavailableError):
+            await TenantDirectory(client).list_resources()
+
+
+async def test_an_archived_site_has_not_departed(tenant: SimulatedTenant) -> None:
+    site = tenant.control.add_site(tenant.id, "/sites/old", "Old")
+    tenant.control.add_site(tenant.id, "/sites/open", "Open")
+    async with tenant.client() as client:
+        before = await TenantDirectory(client).list_resources()
+        tenant.control.change_site(tenant.id, site, archive_status="fullyArchived")
+        after = await TenantDirectory(client).list_resources()
+    known = [Known(each, 1, datetime(2026, 3, 1, tzinfo=UTC)) for each in before.resources]
+    assert len(after.resources) == len(before.resources) - 1
+    assert compare_census(after, known).departed == ()

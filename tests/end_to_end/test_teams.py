@@ -230,9 +230,8 @@ def test_teams_that_cannot_be_listed_are_named(customer: Customer) -> None:
     roles = ("User.Read.All", "MailboxSettings.Read", "Files.Read.All", "Mail.Read")
     exchange = ("MailboxItem.Export.All", "MailboxFolder.Read.All", "MailboxItem.Read.All")
     customer.control.add_app(customer.tenant_id, "backup-app", APP_CLIENT_SECRET, [*roles, *exchange])
-    run = customer.run()
-    [cause] = [entry["cause"] for entry in run["not_covered"] if entry["what"] == "all teams"]
-    assert "GroupMember.Read.All" in cause
+    run = customer.run(expect="partial")
+    assert any("GroupMember.Read.All" in reason for reason in run["unseen"])
 
 
 @pytest.fixture(scope="module")

@@ -146,10 +146,20 @@ async def test_the_pages_of_a_collection_are_followed_to_the_last() -> None:
 async def test_pages_that_lead_in_a_circle_end_with_an_error() -> None:
     async with GraphServer() as server, client_of(server) as client:
         links = [f"{server.base_url}/users?page={number}" for number in (1, 2)]
-        server.script = [Reply(200, {"@odata.nextLink": link}) for link in [*links, *links]]
+        server.script = [Reply(200, {"value": [], "@odata.nextLink": link}) for link in [*links, *links]]
         with pytest.raises(SourceUnavailableError, match="circle"):
             await pages_of(client)
     assert len(server.seen) == 3
+
+
+async def test_a_page_without_values_is_no_empty_one() -> None:
+    async with GraphServer() as server, client_of(server) as client:
+        server.script = [
+            Reply(200, {"value": [1], "@odata.nextLink": f"{server.base_url}/users?page=2"}),
+            Reply(200, {}),
+        ]
+        with pytest.raises(SourceUnavailableError, match="without its values"):
+            await pages_of(client)
 
 
 async def test_a_nextlink_to_another_server_never_receives_the_token() -> None:
