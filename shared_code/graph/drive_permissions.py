@@ -46,8 +46,12 @@ class SharingPlan:
 
 def stored_permissions(values: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Graph's permissions of one item in the form that is stored, in a fixed order. Left out are the owner's, which
-    comes with the drive, and inherited ones, which come and go with the folder that they are stored with."""
-    own = [value for value in values if _OWNER not in _roles(value) and not value.get("inheritedFrom")]
+    comes with the drive, inherited ones, which come and go with the folder that they are stored with, and links for
+    those who have access already, which open nothing.
+
+    SharePoint does not always tell what is inherited ("permission resource type", remarks, checked 2026-11): what is
+    stored then is there at the target too, by the same inheritance, and ``sharing_plan`` finds nothing missing."""
+    own = [value for value in values if not (_OWNER in _roles(value) or value.get("inheritedFrom") or _is_idle(value))]
     found = [_stored(value) for value in own]
     return sorted(found, key=lambda entry: json.dumps(entry, sort_keys=True))
 
@@ -180,6 +184,10 @@ def _stored(value: Mapping[str, Any]) -> dict[str, Any]:
             if entry
         }
     return {name: entry for name, entry in found.items() if entry or name == "roles"}
+
+
+def _is_idle(value: Mapping[str, Any]) -> bool:
+    return _object(value.get("link")).get("scope") == "existingAccess"
 
 
 def _roles(value: Mapping[str, Any]) -> list[str]:
