@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shared_code.graph.client import GraphClient
+from shared_code.graph.drive_cursor import DriveCursor
 from shared_code.graph.site_source import SiteSource
 from shared_code.graph.site_target import SiteTarget
 from shared_code.model.feed import FeedPage, FetchState
@@ -77,7 +78,7 @@ async def test_shared_files_come_with_their_permissions_and_unchanged_ones_cost_
         _, _, before = await operations(tenant, SiteSource(client), example, plain)
         _, _, after = await operations(tenant, source_of(client, versions=3, days=1), example, full)
     plan = named(changes, "plan.txt")
-    assert {"roles": ["write"], "to": [{"kind": "user", "id": tenant.user_id}]} in plan.properties["permissions"]
+    assert plan.properties["permissions"] == [{"roles": ["write"], "to": [{"kind": "user", "id": tenant.user_id}]}]
     assert named(everything, "plan.txt").properties["fields"] == {"Stage": "draft"}
     assert "permissions" not in named(changes, "read me.txt").properties
     assert before == after
@@ -93,6 +94,46 @@ async def test_a_change_of_sharing_alone_is_a_change(tenant: SimulatedTenant, ex
     assert (new.item_id, new.content_hash) == (old.item_id, old.content_hash)
     assert new.etag != old.etag
     assert {"roles": ["read"], "link": {"type": "view", "scope": "organization"}} in new.properties["permissions"]
+
+
+async def test_what_is_inherited_is_not_stored_with_the_file_and_never_granted_to_it(
+    tenant: SimulatedTenant, example: ExampleSite
+) -> None:
+    ben, cleo = (tenant.control.add_user(tenant.id, name)["id"] for name in ("Ben", "Cleo"))
+    tenant.control.put_file(tenant.id, example.drive, "/Plans/Deep/a.txt", b"a")
+    share(tenant, example, PLANS, people=[ben], role="write")
+    share(tenant, example, PLANS, link_type="view", link_scope="organization")
+    for path in (PLAN, "/Plans/Deep/a.txt"):
+        share(tenant, example, path, people=[cleo], role="read")
+    async with tenant.client() as client:
+        start = tenant.control.log_position()
+        captured = await capture(source_of(client), resource_of(example))
+        asked = Counter(entry["operation"] for entry in tenant.control.log(start))
+        tenant.control.unshare(tenant.id, example.drive, PLANS)
+        tenant.control.delete_file(tenant.id, example.drive, PLAN)
+        await write_back(SiteTarget(client).open(resource_of(example)), captured, [captured.named("plan.txt")])
+    own = [{"roles": ["read"], "to": [{"kind": "user", "id": cleo}]}]
+    for name in ("plan.txt", "a.txt"):
+        assert captured.named(name).change.properties["permissions"] == own
+    assert len(captured.named("Plans").change.properties["permissions"]) == 2
+    assert asked["drive.permissions"] == 5  # the two files, their two folders, and the library's top
+    after = grants(tenant, example.drive)
+    assert [grant["people"] for grant in after[PLAN]] == [[cleo]]
+    assert PLANS not in after
+
+
+async def test_permissions_of_a_folder_that_cannot_be_read_leave_those_of_its_files_open(
+    tenant: SimulatedTenant, example: ExampleSite
+) -> None:
+    share(tenant, example, PLAN, people=[tenant.user])
+    tenant.control.add_fault(match={"operation": "drive.permissions"}, action={"status": 403}, skip=1, times=1)
+    async with tenant.client() as client:
+        first, cursors = await read_site(source_of(client), resource_of(example))
+        swept, _ = await read_site(source_of(client, days=7), resource_of(example), cursors)
+    assert named(first, "plan.txt").properties["permissionsUnread"] == "403"
+    assert "permissions" not in named(first, "plan.txt").properties
+    assert named(swept, "plan.txt").properties["permissions"]
+    assert named(swept, "plan.txt").etag != named(first, "plan.txt").etag
 
 
 async def test_the_sweep_finds_what_delta_does_not_tell_and_keeps_the_values_of_columns(
@@ -138,6 +179,23 @@ async def test_a_sweep_that_breaks_off_is_made_up_for_and_loses_no_change(
         found, _ = await read_site(source_of(client, days=8), resource, {feed: page.cursor})
     assert named(found, "new.txt")
     assert named(found, "plan.txt").properties["permissions"]
+
+
+async def test_cursors_of_a_time_before_there_were_sweeps_go_on_and_are_swept(
+    tenant: SimulatedTenant, example: ExampleSite
+) -> None:
+    tenant.control.change_settings(tenant.id, sharing_shows_in_delta=False)
+    rewrite(tenant, example, "/read me.txt", b"now with text")
+    async with tenant.client() as client:
+        _, cursors = await read_site(source_of(client), resource_of(example))
+        libraries = {feed: DriveCursor.of(text).link for feed, text in cursors.items() if feed.startswith("library")}
+        old = {**cursors, **libraries}
+        share(tenant, example, PLAN, people=[tenant.user])
+        tenant.control.put_file(tenant.id, example.drive, "/new.txt", b"new")
+        found, _ = await read_site(source_of(client, versions=3), resource_of(example), old)
+    assert named(found, "new.txt")
+    assert named(found, "plan.txt").properties["permissions"]
+    assert named(found, "read me (version 1.0).txt").parent_id == named(found, "read me.txt").item_id
 
 
 async def test_files_and_folders_are_shared_again_and_what_cannot_be_is_told(
