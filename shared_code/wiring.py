@@ -199,7 +199,7 @@ class Application:
         graph = self.graph(customer)
         sources: dict[ResourceKind, Source] = {
             ResourceKind.MAILBOX: MailboxSource(graph, recoverable_items=settings.recoverable_items),
-            ResourceKind.SITE: SiteSource(graph),
+            ResourceKind.SITE: SiteSource(graph, earlier_versions=protection.earlier_versions, now=self.now),
             ResourceKind.DRIVE: DriveSource(graph, earlier_versions=protection.earlier_versions, now=self.now),
             ResourceKind.TEAM: TeamSource(graph),
         }

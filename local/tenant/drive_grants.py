@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from local.tenant.drive_item import DriveItem
     from local.tenant.tenant import Tenant
 
+_LIBRARY = "documentLibrary"
+_SITE_GROUPS = (("owner", "3", "Owners"), ("read", "4", "Visitors"), ("write", "5", "Members"))
 LINK_ROLES = {"view": "read", "edit": "write", "embed": "read"}
 _WIDEST_FIRST = ("anonymous", "organization", "users")
 
@@ -74,13 +76,19 @@ def ancestors(drive: Drive, item: DriveItem) -> Iterator[DriveItem]:
 
 
 def permissions_json(tenant: Tenant, drive: Drive, item: DriveItem) -> list[Json]:
-    """Every permission of an item: the owner's, its own, and those it has from the folders above."""
-    found = [_owner_json(tenant, drive, item)]
+    """Every permission of an item: the owner's, its own, and those it has from the folders above.
+
+    In a library those of the site's groups come in the owner's place, and nothing tells what is inherited: document
+    libraries return no inheritedFrom (resources/permission, remarks, checked 2026-11).
+    """
+    is_library = drive.drive_type == _LIBRARY
+    found = [_site_group_json(*each) for each in _SITE_GROUPS] if is_library else [_owner_json(tenant, drive, item)]
     found += [grant_json(tenant, drive, grant) for grant in item.grants]
     for above in ancestors(drive, item):
         for grant in above.grants:
             reference = {"driveId": drive.drive_id, "id": drive.item_id(above.number)}
-            found.append({**grant_json(tenant, drive, grant), "inheritedFrom": reference})
+            inherited = grant_json(tenant, drive, grant)
+            found.append(inherited if is_library else {**inherited, "inheritedFrom": reference})
     return found
 
 
@@ -118,6 +126,11 @@ def _owner_json(tenant: Tenant, drive: Drive, item: DriveItem) -> Json:
     if item.parent is not None:
         body["inheritedFrom"] = {"driveId": drive.drive_id, "id": drive.item_id(drive.root_number)}
     return body
+
+
+def _site_group_json(role: str, group_id: str, name: str) -> Json:
+    identity = {"siteGroup": {"id": group_id, "displayName": name, "loginName": name}}
+    return {"id": f"{name}-{group_id}", "roles": [role], "grantedToV2": identity}
 
 
 def _identity(tenant: Tenant, user_id: str) -> Json:

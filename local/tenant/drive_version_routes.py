@@ -55,7 +55,7 @@ def add_version_routes(add: Add, item: str, item_at: ItemAt) -> None:
 
 
 def _versions(call: Call, drive: Drive, item: DriveItem) -> Iterator[Json]:
-    person = call.home.people[drive.user_id]
+    person = call.home.drive_owner(drive)
     actor = {"user": {"id": person.user_id, "displayName": person.display_name}}
     present = (item.version_number, item.changed_at, item.size_bytes)
     earlier = [(each.number, each.modified, each.content.size_bytes) for each in reversed(item.earlier)]

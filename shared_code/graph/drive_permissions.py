@@ -46,10 +46,25 @@ class SharingPlan:
 
 def stored_permissions(values: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Graph's permissions of one item in the form that is stored, in a fixed order. Left out are the owner's, which
-    comes with the drive, and inherited ones, which come and go with the folder that they are stored with."""
-    own = [value for value in values if _OWNER not in _roles(value) and not value.get("inheritedFrom")]
+    comes with the drive, inherited ones, which come and go with the folder that they are stored with, and links for
+    those who have access already, which open nothing. What is inherited without saying so: ``without_inherited``."""
+    own = [value for value in values if not (_OWNER in _roles(value) or value.get("inheritedFrom") or _is_idle(value))]
     found = [_stored(value) for value in own]
     return sorted(found, key=lambda entry: json.dumps(entry, sort_keys=True))
+
+
+def tells_of_inheritance(values: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether an item's permissions say which of them are inherited. Those of OneDrive for Business and of document
+    libraries need not ("permission resource type", remarks, checked 2026-11)."""
+    return any(value.get("inheritedFrom") for value in values)
+
+
+def without_inherited(
+    values: Iterable[Mapping[str, Any]], above: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """An item's permissions without those that the folder above has too: the same id, and the same in every way."""
+    inherited = [(value.get("id"), _stored(value)) for value in above]
+    return [value for value in values if (value.get("id"), _stored(value)) not in inherited]
 
 
 def owners(values: Iterable[Mapping[str, Any]]) -> frozenset[str]:
@@ -180,6 +195,10 @@ def _stored(value: Mapping[str, Any]) -> dict[str, Any]:
             if entry
         }
     return {name: entry for name, entry in found.items() if entry or name == "roles"}
+
+
+def _is_idle(value: Mapping[str, Any]) -> bool:
+    return _object(value.get("link")).get("scope") == "existingAccess"
 
 
 def _roles(value: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from shared_code.graph.concurrency import as_they_come
 from shared_code.graph.drive_fetch import DriveFetch
 from shared_code.graph.odata import with_query
 from shared_code.graph.site_definitions import DEFINITION, PERMISSION, SiteDefinitions
-from shared_code.graph.site_library import drive_id_of, in_drive, in_site
+from shared_code.graph.site_library import FILE_KINDS, drive_id_of, in_drive, in_site
 from shared_code.graph.site_lookups import LookupTexts
 from shared_code.graph.site_names import list_id_of, native_json, row_number, site_id_of
 from shared_code.graph.site_pages import CAST, PAGE_EXPAND, page_change, stored_page
@@ -43,7 +43,7 @@ class SiteFetch:
         files: dict[str, list[Change]] = {}
         jobs: list[Callable[[], Awaitable[Fetched]]] = []
         for change in changes:
-            if change.kind is ItemKind.FILE:
+            if change.kind in FILE_KINDS:
                 files.setdefault(drive_id_of(change), []).append(change)
             elif change.transient.get(DEFINITION):
                 yield _fetched(change, change, change.transient[DEFINITION].encode("ascii"))

@@ -1,7 +1,9 @@
 """A library as a part of its site: what a drive says of its files, under names that are the site's own.
 
 The drive's root is not shown: the library stands in its place. Values of the library's columns come with the files that
-have changed, where the library has columns of its own (one request a changed file, by twenties).
+have changed, where the library has columns of its own (one request a file, by twenties): a delta of drive items does
+not expand to them (OneDrive/onedrive-api-docs issue 1181, checked 2026-11). A whole listing behind the delta asks for
+them too, since what it tells of otherwise makes a new row, which must not lack them.
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ from shared_code.graph.site_columns import peoples_columns
 from shared_code.graph.site_definitions import PERMISSION, SiteDefinitions
 from shared_code.graph.site_names import file_id, inner_id
 from shared_code.model.feed import Fetched
-from shared_code.model.item import Change
+from shared_code.model.item import Change, ItemKind
 
 DRIVE_ID = "driveId"
 FIELDS = "fields"
+FILE_KINDS = frozenset({ItemKind.FILE, ItemKind.FILE_VERSION})
 
 
 def drive_id_of(change: Change) -> str:
@@ -76,7 +79,7 @@ class SiteLibraries:
         self._definitions = definitions
         self._roots: dict[str, str] = {}
 
-    async def changes(self, list_id: str, drive_id: str, changes: Sequence[Change]) -> list[Change]:
+    async def changes(self, list_id: str, drive_id: str, changes: Sequence[Change]) -> tuple[Change, ...]:
         """A page of a drive's changes under the site's names, with the values of columns. Raises SourceError."""
         for change in changes:
             if change.properties.get("root"):
@@ -84,14 +87,14 @@ class SiteLibraries:
         found = [change for change in changes if not change.properties.get("root")]
         if any(not change.deleted for change in found):
             root_id = await self._root_of(drive_id)
-            fields = await self._fields_of(list_id, drive_id, [each for each in found if not each.deleted])
+            fields = await self._fields_of(list_id, drive_id, [each for each in found if _has_fields(each)])
         else:
             root_id, fields = "", {}
-        return [
+        return tuple(
             _translated(change, list_id, drive_id, root_id, fields.get(change.item_id))
             for change in found
             if change.item_id != root_id
-        ]
+        )
 
     async def _root_of(self, drive_id: str) -> str:
         if drive_id not in self._roots:
@@ -103,8 +106,10 @@ class SiteLibraries:
             self._roots[drive_id] = root_id
         return self._roots[drive_id]
 
-    async def _fields_of(self, list_id: str, drive_id: str, living: Sequence[Change]) -> dict[str, dict[str, Any]]:
+    async def _fields_of(self, list_id: str, drive_id: str, asked_for: Sequence[Change]) -> dict[str, dict[str, Any]]:
         """Values of people's own columns, by the file's id in its drive."""
+        if not asked_for:
+            return {}
         columns = peoples_columns(await self._definitions.columns(list_id))
         columns.pop("Title", None)  # every library has it, and Office writes it into the file itself
         if not columns:
@@ -113,10 +118,10 @@ class SiteLibraries:
         items = self._client.graph.drives.by_drive_id(drive_id).items
         infos = [
             with_query(items.by_drive_item_id(change.item_id).list_item.to_get_request_information(), expand="fields")
-            for change in living
+            for change in asked_for
         ]
         found: dict[str, dict[str, Any]] = {}
-        for change, answer in zip(living, await self._client.batch(infos, asked), strict=True):
+        for change, answer in zip(asked_for, await self._client.batch(infos, asked), strict=True):
             if answer.is_success:
                 values = answer.json_object().get("fields")
                 own = {name for column in columns for name in (column, f"{column}LookupId")}
@@ -125,6 +130,11 @@ class SiteLibraries:
             elif answer.status != 404:
                 raise answer.error(asked)
         return found
+
+
+def _has_fields(change: Change) -> bool:
+    """Values are read of what is there now; those of an earlier version are not part of it."""
+    return not change.deleted and change.kind is not ItemKind.FILE_VERSION
 
 
 def _translated(change: Change, list_id: str, drive_id: str, root_id: str, fields: dict[str, Any] | None) -> Change:
@@ -138,5 +148,5 @@ def _translated(change: Change, list_id: str, drive_id: str, root_id: str, field
         change,
         item_id=file_id(list_id, change.item_id),
         parent_id=parent_id,
-        properties={} if change.deleted else properties,
+        properties=change.properties if change.deleted else properties,
     )

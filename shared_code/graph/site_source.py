@@ -1,13 +1,16 @@
 """SharePoint sites as a source.
 
-Feeds: ``site`` (settings), ``lists`` and ``pages`` are listings; each library brings the delta of its drive and each
-list the delta of its rows. Sources: graph-docs driveitem-delta, listitem-delta, sitepage-list (v1.0, checked 2026-11).
+Feeds: ``site`` (settings), ``lists`` and ``pages`` are listings; each library brings the feed of its drive (see
+DriveFeed) and each list the delta of its rows. Sources: graph-docs listitem-delta, sitepage-list (v1.0, checked
+2026-11).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,22 +18,23 @@ from shared_code.errors import SourceError, SourceNotFoundError, ThrottledError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.concurrency import all_of
-from shared_code.graph.drive_changes import ITEM_SELECT, drive_change
+from shared_code.graph.drive_cursor import DriveCursor
+from shared_code.graph.drive_feed import DriveFeed
 from shared_code.graph.drive_fetch import DriveFetch
-from shared_code.graph.drive_source import PAGE_SIZE, STREAM_FROM_BYTES
+from shared_code.graph.drive_source import STREAM_FROM_BYTES
 from shared_code.graph.drive_stream import DriveStream
 from shared_code.graph.listings import Listings, broken_off
-from shared_code.graph.odata import next_cursor, prefer, values_of, with_query
+from shared_code.graph.odata import next_cursor, values_of, with_query
 from shared_code.graph.quickxor import QuickXorDigest
 from shared_code.graph.site_definitions import PERMISSION, SiteDefinitions
 from shared_code.graph.site_fetch import SiteFetch
-from shared_code.graph.site_library import LibraryStream, SiteLibraries, drive_id_of, in_drive, in_site
+from shared_code.graph.site_library import FILE_KINDS, LibraryStream, SiteLibraries, drive_id_of, in_drive, in_site
 from shared_code.graph.site_lookups import LookupTexts
 from shared_code.graph.site_names import LISTS_FEED, PAGES_FEED, SITE_FEED, library_of, list_of, site_id_of
 from shared_code.graph.site_pages import CAST, page_change, pages_folder
 from shared_code.graph.site_rows import ROW_EXPAND, row_changes
 from shared_code.model.feed import FeedPage, Fetched
-from shared_code.model.item import Change, ItemKind
+from shared_code.model.item import Change
 from shared_code.model.resource import Resource
 
 _ROWS_A_PAGE = 200
@@ -40,8 +44,12 @@ _LISTINGS_AT_ONCE = 3
 class SiteSource:
     """Satisfies the port ``Source`` for ResourceKind.SITE. ``resource.attributes`` need ``hostname``."""
 
-    def __init__(self, client: GraphClient) -> None:
+    def __init__(
+        self, client: GraphClient, *, earlier_versions: int = 0, now: Callable[[], datetime] | None = None
+    ) -> None:
+        """``earlier_versions`` of the files of libraries and ``now``: as DriveFeed takes them."""
         self._client = client
+        self._drives = DriveFeed(client, earlier_versions=earlier_versions, now=now)
         self._listings = Listings()
         self._definitions: dict[str, SiteDefinitions] = {}
         self._libraries: dict[str, SiteLibraries] = {}
@@ -81,7 +89,7 @@ class SiteSource:
 
     async def open_stream(self, resource: Resource, change: Change, offset: int) -> LibraryStream | Fetched:
         """Open a large file at a byte offset, with metadata read afresh. What is large and no file is read whole."""
-        if change.kind is not ItemKind.FILE:
+        if change.kind not in FILE_KINDS:
             [fetched] = [fetched async for fetched in self.fetch(resource, [change])]
             return fetched
         opened = await DriveStream.open(DriveFetch(self._client, drive_id_of(change)), in_drive(change), offset)
@@ -143,18 +151,14 @@ class SiteSource:
         answers = await self._client.batch(infos, asked) if infos else []
         for (feed, cursor), answer in zip(cursors.items(), answers, strict=True):
             try:
-                if not answer.is_success:
-                    raise answer.error(asked)
-                pages[feed] = await self._delta_page(resource, feed, cursor, answer.json_object())
-            except SourceError as error:
-                if self._listings.is_expired(resource.id, feed, cursor, error):
-                    pages[feed] = FeedPage((), None, finished=False, expired=True)
-                elif isinstance(error, SourceNotFoundError):
-                    pages[feed] = FeedPage((), cursor, finished=True, gone=True)
-                elif isinstance(error, ThrottledError):
-                    raise
+                if answer.is_success:
+                    pages[feed] = await self._delta_page(resource, feed, cursor, answer.json_object())
                 else:
-                    refused[feed] = broken_off(error)
+                    pages[feed] = self._refused_page(resource, feed, cursor, answer.error(asked))
+            except ThrottledError:
+                raise
+            except SourceError as error:
+                refused[feed] = broken_off(error)
         for feed, refusal in refused.items():
             await self._check_readable(resource, refusal)
             pages[feed] = FeedPage((), cursors[feed], finished=True, gone=True, error=refusal.message)
@@ -162,35 +166,44 @@ class SiteSource:
 
     def _delta_request(self, resource: Resource, feed: str, cursor: str | None) -> Any:
         library = library_of(feed)
-        if cursor is not None:
-            info = self._client.link(cursor)
-        elif library:
-            drive = self._client.graph.drives.by_drive_id(library[1])
-            root = drive.items.by_drive_item_id("root").delta.to_get_request_information()
-            info = with_query(root, select=ITEM_SELECT, top=PAGE_SIZE)
-        else:
-            site = self._client.graph.sites.by_site_id(site_id_of(resource))
-            delta = site.lists.by_list_id(list_of(feed) or feed).items.delta.to_get_request_information()
-            info = with_query(delta, expand=ROW_EXPAND, top=_ROWS_A_PAGE)
-        return prefer(info, "deltashowremovedasdeleted") if library else info
-
-    async def _delta_page(self, resource: Resource, feed: str, cursor: str | None, page: dict[str, Any]) -> FeedPage:
-        link, finished = next_cursor(page, cursor)
-        following = self._client.checked_link(link)
-        library = library_of(feed)
-        latest: dict[str, Change] = {}
         if library:
-            files = {change.item_id: change for value in values_of(page) if (change := drive_change(value))}
-            found = await self._libraries_of(resource).changes(*library, list(files.values()))
-            latest = {change.item_id: change for change in found}
-        else:
-            list_id, rows = list_of(feed) or feed, values_of(page)
-            texts = await self._lookups_of(resource).of(list_id, rows) if rows else []
-            for value, shown in zip(rows, texts, strict=True):
-                changes = row_changes(value, list_id, shown, is_news=cursor is not None)
-                latest |= {change.item_id: change for change in changes}
+            return self._drives.request(library[1], DriveCursor.of(cursor))
+        if cursor is not None:
+            return self._client.link(cursor)
+        site = self._client.graph.sites.by_site_id(site_id_of(resource))
+        delta = site.lists.by_list_id(list_of(feed) or feed).items.delta.to_get_request_information()
+        return with_query(delta, expand=ROW_EXPAND, top=_ROWS_A_PAGE)
+
+    async def _delta_page(self, resource: Resource, feed: str, cursor: str | None, answer: dict[str, Any]) -> FeedPage:
+        library = library_of(feed)
+        if library:
+            page = await self._drives.page(library[1], DriveCursor.of(cursor), answer)
+            return replace(page, changes=await self._libraries_of(resource).changes(*library, page.changes))
+        link, finished = next_cursor(answer, cursor)
+        following = self._client.checked_link(link)
+        list_id, rows = list_of(feed) or feed, values_of(answer)
+        latest: dict[str, Change] = {}
+        texts = await self._lookups_of(resource).of(list_id, rows) if rows else []
+        for value, shown in zip(rows, texts, strict=True):
+            changes = row_changes(value, list_id, shown, is_news=cursor is not None)
+            latest |= {change.item_id: change for change in changes}
         self._listings.read(resource.id, feed, cursor, finished=finished)
         return FeedPage(tuple(latest.values()), following, finished)
+
+    def _refused_page(self, resource: Resource, feed: str, cursor: str | None, error: SourceError) -> FeedPage:
+        """What follows of a cursor that has expired, or of a list that is not there. Raises ``error`` otherwise."""
+        library = library_of(feed)
+        if library:
+            expired = self._drives.expired(library[1], DriveCursor.of(cursor), error)
+        elif self._listings.is_expired(resource.id, feed, cursor, error):
+            expired = FeedPage((), None, finished=False, expired=True)
+        else:
+            expired = None
+        if expired is not None:
+            return expired
+        if isinstance(error, SourceNotFoundError):
+            return FeedPage((), cursor, finished=True, gone=True)
+        raise error
 
     async def _check_readable(self, resource: Resource, refusal: SourceError) -> None:
         """Raises ``refusal`` when the site itself cannot be read either: then no list is to blame."""

@@ -13,6 +13,7 @@ from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of
 from shared_code.graph.site_columns import peoples_columns
 from shared_code.graph.site_definitions import stored_definition
+from shared_code.graph.site_library import FILE_KINDS
 from shared_code.graph.site_names import PAGES_ID, site_id_of
 from shared_code.graph.site_target_files import SiteTargetFiles
 from shared_code.graph.site_target_lists import SiteTargetLists
@@ -69,6 +70,10 @@ class SiteTargetSession:
             return PagesPlace(label).id
         return await self._list(version, label, original)
 
+    def folder_note(self, item_id: str) -> str:
+        """What is otherwise than it was with a library's folder that ``folder`` found or made, or nothing."""
+        return self._files.folder_note(item_id)
+
     async def write(self, items: Sequence[RestoreItem]) -> AsyncIterator[Written]:
         """Write settings, files, rows (those that others point to first) and pages."""
         rows: dict[str, list[RestoreItem]] = {}
@@ -79,7 +84,7 @@ class SiteTargetSession:
             kind = item.version.change.kind
             if kind is ItemKind.SITE_SETTINGS:
                 yield await self._settings.write(item)
-            elif kind is ItemKind.FILE:
+            elif kind in FILE_KINDS:
                 files.append(item)
             elif kind is ItemKind.LIST_ITEM and isinstance(place, ListPlace):
                 rows.setdefault(place.list_id, []).append(item)

@@ -1,4 +1,5 @@
-"""Files of libraries go back through their drives; then the values of the library's columns are set."""
+"""Files of libraries, and earlier versions of them, go back through their drives, and are shared as they were; then the
+values of the library's columns are set."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.drive_target import DriveTargetSession
 from shared_code.graph.drive_target_items import DriveTargetItems, file_times_of
+from shared_code.graph.drive_target_sharing import joined
 from shared_code.graph.odata import with_query
 from shared_code.graph.site_columns import own_values, to_fields, without_empty
 from shared_code.graph.site_library import FIELDS, in_drive
@@ -37,16 +39,22 @@ class SiteTargetFiles:
         self._client = client
         self._lists = lists
         self._sessions: dict[str, DriveTargetSession] = {}
+        self._folder_notes: dict[str, str] = {}
 
     async def folder(self, version: ItemVersion, place: LibraryPlace, original: bool) -> str:
         """Id of the folder of a stored one below a place, as DriveTarget finds or makes it."""
         session = self._session(place.drive_id)
         inner = replace(version, change=in_drive(version.change))
         folder_id = await session.folder(inner, place.folder_id, original)
+        self._folder_notes[version.change.item_id] = session.folder_note(inner.change.item_id)
         stored = version.change.properties.get(FIELDS)
         if isinstance(stored, Mapping):
             await self._fill_folder(place, folder_id, stored)
         return folder_id
+
+    def folder_note(self, item_id: str) -> str:
+        """What is otherwise than it was with a folder that ``folder`` found or made, or nothing."""
+        return self._folder_notes.get(item_id, "")
 
     async def _fill_folder(self, place: LibraryPlace, folder_id: str, stored: Mapping[str, Any]) -> None:
         """Give a folder the values of its columns, unless it has some. A folder has no outcome of its own: what is
@@ -96,7 +104,7 @@ class SiteTargetFiles:
             return await self._fields_set(item, outcome, place, stored)
         except SourceError as error:
             problem = failed(item, error)
-            return replace(outcome, state=WriteState.DIFFERS, error=problem.error)
+            return replace(outcome, state=WriteState.DIFFERS, error=joined(outcome.error, problem.error))
 
     async def _fields_set(
         self, item: RestoreItem, outcome: Written, place: LibraryPlace, stored: Mapping[str, Any]
@@ -116,7 +124,7 @@ class SiteTargetFiles:
         if times:  # setting values is an edit, and makes the dates those of now
             await DriveTargetItems(self._client, place.drive_id).set_times({item_id: times})
         if own_values(await self._fields(place, item_id), columns) != wanted or not known >= stored.keys():
-            return replace(outcome, state=WriteState.DIFFERS, error=_DIFFERS)
+            return replace(outcome, state=WriteState.DIFFERS, error=joined(outcome.error, _DIFFERS))
         return replace(outcome, state=WriteState.RESTORED)
 
     async def _fields(self, place: LibraryPlace, item_id: str) -> Mapping[str, Any]:

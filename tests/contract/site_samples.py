@@ -57,6 +57,10 @@ def add_site_samples(control: TenantControl, tenant: str, add: Callable[..., Any
     add("row of a file", "listItem", f"{file}?$expand=fields")
     add("fields of a file", "fieldValueSet", f"{file}/fields")
     add("changed fields of a file", "fieldValueSet", f"{file}/fields", method="PATCH", body={"Stage": "final"})
+    control.put_file(tenant, example.drive, "/Plans/plan.txt", b"plan B")
+    control.share(tenant, example.drive, "/Plans", link_type="view", link_scope="organization")
+    add("permissions in a library", "permission", f"{file.removesuffix('/listItem')}/permissions", many=True)
+    add("versions in a library", "driveItemVersion", f"{file.removesuffix('/listItem')}/versions", many=True)
     cast = "microsoft.graph.sitePage"
     add("pages", "sitePage", f"{site}/pages/{cast}", many=True)
     add("page", "sitePage", f"{site}/pages/{example.page}/{cast}?$expand=canvasLayout")

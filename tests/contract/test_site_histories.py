@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from shared_code.backup.copier import ResourceCopier
 from shared_code.errors import SourceError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.site_source import SiteSource
-from shared_code.model.item import Form
+from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.resource import Resource
 from shared_code.model.restore import Selection
 from shared_code.model.run import ResourceOutcome, RunState
@@ -39,6 +39,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"cut_after_bytes": 20},
     {"truncate": 20},
 )
+EARLIER_VERSIONS = 2
 Contents = dict[str, tuple[str, str, str, object]]
 
 
@@ -52,11 +53,15 @@ def example(tenant: SimulatedTenant) -> ExampleSite:
     return fill_site(tenant.control, tenant.id)
 
 
-async def back_up(vault: CustomerVault, client: GraphClient, resource: Resource, run_id: str) -> ResourceOutcome:
+async def back_up(
+    vault: CustomerVault, client: GraphClient, resource: Resource, run_id: str, day: int = 0
+) -> ResourceOutcome:
     """A run of small slices, each with a source of its own; what breaks is tried again, as a run does."""
+    now = NOW + timedelta(days=day)
     for _ in range(300):
+        source = SiteSource(client, earlier_versions=EARLIER_VERSIONS, now=lambda: now)
         copier = ResourceCopier(
-            "acme", vault, SiteSource(client), MemoryDamage(), TERMS, SliceBudget(items=20), lambda: NOW, lambda: 0.0
+            "acme", vault, source, MemoryDamage(), TERMS, SliceBudget(items=20), lambda: NOW, lambda: 0.0
         )
         try:
             outcome = (await copier.run_slice(resource, run_id)).outcome
@@ -80,21 +85,22 @@ def comparable(data: bytes) -> object:
 
 
 async def stored(vault: CustomerVault, resource: Resource, seq: int) -> Contents:
-    """What a snapshot holds: name, parent, tag, content of each item."""
+    """What a snapshot holds: name, parent, tag, content of each item, earlier versions of files too."""
     snapshot = await vault.snapshot(resource.id, seq)
     reader = await vault.open_reader(snapshot.segments)
     found: Contents = {}
     try:
         after = ""
         while versions := await reader.selected(Selection(everything=True), after, 100):
-            for version in versions:
+            after = versions[-1].change.item_id
+            files = [each.change.item_id for each in versions if each.change.kind is ItemKind.FILE]
+            earlier = [each for item_id in files for each in (await reader.children(item_id, 100)).versions]
+            for version in [*versions, *earlier]:
                 [native] = [each for each in version.representations if each.form is Form.NATIVE]
                 data = b"".join([part async for part in vault.read(native)])
-                change = version.change
-                found[change.item_id] = (change.name, change.parent_id, change.etag, comparable(data))
-            after = versions[-1].change.item_id
+                found[version.change.item_id] = described(version.change, comparable(data))
         for folder in await reader.selected_folders(Selection(everything=True)):
-            found[folder.change.item_id] = (folder.change.name, folder.change.parent_id, folder.change.etag, None)
+            found[folder.change.item_id] = described(folder.change, None)
     finally:
         await reader.aclose()
     return found
@@ -102,13 +108,19 @@ async def stored(vault: CustomerVault, resource: Resource, seq: int) -> Contents
 
 async def listed(client: GraphClient, resource: Resource) -> Contents:
     """What a fresh listing of the site holds."""
-    captured = await capture(SiteSource(client), resource)
+    captured = await capture(SiteSource(client, earlier_versions=EARLIER_VERSIONS), resource)
     found: Contents = {}
     for item_id, version in captured.versions.items():
-        change = version.change
-        data = None if change.kind.is_folder else comparable(captured.content[item_id, Form.NATIVE])
-        found[item_id] = (change.name, change.parent_id, change.etag, data)
+        is_folder = version.change.kind.is_folder
+        data = None if is_folder else comparable(captured.content[item_id, Form.NATIVE])
+        found[item_id] = described(version.change, data)
     return found
+
+
+def described(change: Change, data: object) -> tuple[str, str, str, object]:
+    """An item as it is compared. An earlier version keeps the name that its file had when it was stored."""
+    name = "" if change.kind is ItemKind.FILE_VERSION else change.name
+    return name, change.parent_id, change.etag, data
 
 
 class Editor:
@@ -122,7 +134,8 @@ class Editor:
     def edit(self) -> None:
         """One edit; one that is not possible now is none."""
         self.number += 1
-        kinds = [self.row, self.row, self.row, self.file, self.file, self.file, self.page, self.list, self.column]
+        files = [self.file, self.file, self.file, self.sharing]
+        kinds = [self.row, self.row, self.row, *files, self.page, self.list, self.column]
         try:
             self.random.choice(kinds)()
         except ControlError:
@@ -159,6 +172,17 @@ class Editor:
         else:
             self.control.delete_file(self.tenant, drive, self.random.choice(paths))
 
+    def sharing(self) -> None:
+        drive = self.random.choice(self.lists(libraries=True))["drive"]
+        paths = [entry["path"] for entry in self.control.files(self.tenant, drive) if entry["kind"] == "file"]
+        if not paths:
+            return
+        path = self.random.choice(paths)
+        if self.random.random() < 0.7:
+            self.control.share(self.tenant, drive, path, link_type="view", link_scope="organization")
+        else:
+            self.control.unshare(self.tenant, drive, path)
+
     def page(self) -> None:
         pages = self.control.edit(self.tenant, "list_pages", site=self.site)["pages"]
         what = self.random.choice(("add", "change", "delete"))
@@ -194,7 +218,7 @@ async def test_every_day_the_snapshot_says_what_a_fresh_listing_says(
     vault = CustomerVault(MemoryBlobStore(lambda: NOW), "acme", tmp_path)
     async with tenant.client() as client:
         for day in range(8):
-            outcome = await back_up(vault, client, resource, f"r{day}")
+            outcome = await back_up(vault, client, resource, f"r{day}", 3 * day)
             assert outcome.state is RunState.COMPLETE, outcome
             assert await stored(vault, resource, outcome.seq) == await listed(client, resource), f"day {day}"
             for _ in range(editor.random.randrange(12)):
@@ -210,10 +234,10 @@ async def test_with_faults_on_a_fifth_of_all_requests_nothing_is_missing(
         for day in range(5):
             for number, action in enumerate(FAULTS):
                 tenant.control.add_fault(action=action, probability=0.04, seed=day * 10 + number)
-            outcome = await back_up(vault, client, resource, f"r{day}")
+            outcome = await back_up(vault, client, resource, f"r{day}", 3 * day)
             tenant.control.clear_faults()
             if outcome.state is RunState.PARTIAL:  # what a fault hid for good is named, and is there on the next day
-                outcome = await back_up(vault, client, resource, f"again{day}")
+                outcome = await back_up(vault, client, resource, f"again{day}", 3 * day)
             assert outcome.state is RunState.COMPLETE, outcome
             assert await stored(vault, resource, outcome.seq) == await listed(calm, resource), f"day {day}"
             for _ in range(8):

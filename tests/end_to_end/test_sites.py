@@ -3,6 +3,7 @@ backed up, destroyed, and restored to either day, compared with the truth proper
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -89,6 +90,82 @@ def test_either_day_comes_back(customer: Customer, day: int) -> None:
     again = customer.restore(resource, expect, seq=day, selection=everything)
     assert again["counts"]["restored"] == 0
     assert truth(customer, example.site) == days[day]
+
+
+def keep_versions(customer: Customer, number: int) -> None:
+    path = f"/api/customers/{customer.id}/protection"
+    assert customer.service.call("PUT", path, {"earlier_versions": number}).status_code == 200
+
+
+def sharing(customer: Customer, drive: str) -> dict[str, Any]:
+    """Who may see what in a library, by path; guests, who have to accept anew, left out."""
+    details = customer.control.file_details(customer.tenant_id, drive)
+    found = {path: [each for each in entry["grants"] if "email" not in each] for path, entry in details.items()}
+    return {path: grants for path, grants in found.items() if grants}
+
+
+def items_below(customer: Customer, resource: str, seq: int, parent: str) -> dict[str, str]:
+    """Ids by name, through the service's own API."""
+    path = f"/resources/{resource}/snapshots/{seq}/items"
+    return {each["name"]: each["id"] for each in customer.get(path, params={"limit": 100, "parent": parent})["items"]}
+
+
+@pytest.mark.parametrize("day", [1, 2])
+def test_a_library_comes_back_shared_as_it_was_and_with_what_its_files_were(customer: Customer, day: int) -> None:
+    control, tenant = customer.control, customer.tenant_id
+    keep_versions(customer, 2)
+    ben, cleo = (customer.add_user(name)["id"] for name in ("Ben", "Cleo"))
+    example = fill_site(control, tenant)
+    drive, resource, plan = example.drive, resource_of(example.site), "/Plans/plan.txt"
+    for text in (b"plan B", b"plan C", b"plan D"):
+        control.put_file(tenant, drive, plan, text, modified="2021-02-03T04:05:06Z")
+    control.share(tenant, drive, "/Plans", people=[ben], role="write")
+    control.share(tenant, drive, plan, people=[cleo], role="read", expires="2031-01-01T00:00:00Z")
+    control.share(tenant, drive, plan, email="guest@partner.example", role="read")
+    control.share(tenant, drive, "/read me.txt", link_type="view", link_scope="organization")
+    control.check_out(tenant, drive, "/read me.txt", draft=b"nobody else sees this")
+    days = {1: (truth(customer, example.site), sharing(customer, drive))}
+    assert customer.run()["counts"]["stored"] == 10 + 2 + 2  # two versions, and the settings of two mailboxes
+    control.check_in(tenant, drive, "/read me.txt")
+    control.put_file(tenant, drive, plan, b"plan E", modified="2021-03-04T05:06:07Z")
+    control.move_file(tenant, drive, "/Plans", "/Archive", "Old plans")
+    control.unshare(tenant, drive, "/Archive/Old plans")
+    control.share(tenant, drive, "/Archive/Old plans", link_type="edit", link_scope="users", people=[cleo])
+    days[2] = (truth(customer, example.site), sharing(customer, drive))
+    # The draft that was checked in, the plan, and what each of both was before.
+    assert customer.run()["counts"]["stored"] == 4
+    drafts = [customer.get(f"/resources/{resource}/snapshots/{seq}/missing")["skipped"] for seq in (1, 2)]
+    assert [[(each["name"], each["cause"]) for each in found] for found in drafts] == [
+        [("read me.txt", "checked_out_draft")],
+        [],
+    ]
+    assert customer.run()["counts"]["stored"] == 0
+
+    destroy(customer, example.site)
+    restore = customer.restore(resource, seq=day, selection={"everything": True})
+    assert (restore["counts"]["failed"], restore["counts"]["differs"]) == (0, 0)
+    new_drive = control.change_list(tenant, example.site, "Documents")["drive"]
+    assert new_drive != drive
+    assert (truth(customer, example.site), sharing(customer, new_drive)) == days[day]
+    folder = {1: "Plans", 2: "Old plans"}[day]
+    above = items_below(customer, resource, day, example.documents)
+    folder_id = above[folder] if day == 1 else items_below(customer, resource, day, above["Archive"])[folder]
+    file_id = items_below(customer, resource, day, folder_id)["plan.txt"]
+    told = {problem["item_id"]: problem["error"] for problem in restore["problems"]}
+    assert "1 guest(s) have to be invited anew" in told[file_id]
+    assert "have another address" in told[above["read me.txt"] if day == 1 else folder_id]
+
+    versions = items_below(customer, resource, day, file_id)
+    customer.restore(resource, seq=day, selection={"item_ids": list(versions.values())})
+    copies = {
+        record["path"].rpartition("/")[2]: record["sha256"]
+        for record in truth(customer, example.site)
+        if record["record"] == "file" and "(version " in record["path"]
+    }
+    wanted = {1: {"2.0": b"plan B", "3.0": b"plan C"}, 2: {"3.0": b"plan C", "4.0": b"plan D"}}[day]
+    assert copies == {
+        f"plan (version {number}).txt": hashlib.sha256(data).hexdigest() for number, data in wanted.items()
+    }
 
 
 def test_an_unchanged_site_stores_nothing(customer: Customer) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from shared_code.backup.ports import Source
 from shared_code.errors import IntegrityError
 from shared_code.model.feed import Fetched, FetchState
-from shared_code.model.item import Change, ChunkRef, Form, ItemVersion, Representation
+from shared_code.model.item import Change, ChunkRef, Form, ItemKind, ItemVersion, Representation
 from shared_code.model.outcome import SkipCause
 from shared_code.model.resource import Resource
 from shared_code.model.restore import ConflictRule
@@ -35,7 +35,18 @@ class Captured:
 
     @property
     def items(self) -> list[ItemVersion]:
-        return [version for version in self.versions.values() if not version.change.kind.is_folder]
+        """Everything with content but earlier versions of files, which are restored when they are chosen."""
+        found = [version for version in self.versions.values() if not version.change.kind.is_folder]
+        return [version for version in found if version.change.kind is not ItemKind.FILE_VERSION]
+
+    def folder_of(self, version: ItemVersion) -> str:
+        """Id of the folder that an item goes into: an earlier version goes beside its file."""
+        parent_id = version.change.parent_id
+        return self.versions[parent_id].change.parent_id if parent_id in self.current_files else parent_id
+
+    @property
+    def current_files(self) -> set[str]:
+        return {item_id for item_id, each in self.versions.items() if each.change.kind is ItemKind.FILE}
 
     @property
     def folders_parents_first(self) -> list[ItemVersion]:
@@ -155,7 +166,7 @@ async def write_back(
     items = [
         captured.restore_item(
             version,
-            folders[version.change.parent_id],
+            folders[captured.folder_of(version)],
             conflict,
             tried_before=tried_before,
             to_original=original,

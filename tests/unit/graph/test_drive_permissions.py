@@ -98,6 +98,12 @@ def test_permissions_are_part_of_the_etag() -> None:
     assert with_permissions_of(newer, shared).etag.startswith("e2#")
 
 
+def test_a_link_for_those_who_have_access_already_opens_nothing_and_is_not_stored() -> None:
+    idle = {"id": "0", "roles": ["read"], "link": {"scope": "existingAccess", "type": "view"}}
+    real = {"id": "1", "roles": ["read"], "link": {"scope": "organization", "type": "view"}}
+    assert stored_permissions([idle, real]) == stored_permissions([real])
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
