@@ -15,7 +15,7 @@ NextDay = Callable[[], None]
 def fill_mailboxes(tenant: SimulatedTenant) -> NextDay:
     """Generated mailboxes, and one with folders, an event and an empty folder."""
     control, tid, user = tenant.control, tenant.id, tenant.user
-    control.generate(tid, users=2, messages_per_user=30, events_per_user=5, contacts_per_user=5, seed="faults")
+    control.generate(tid, users=1, messages_per_user=40, events_per_user=5, contacts_per_user=5, seed="faults")
     for number in range(25):
         mime = f"Subject: Message {number}\r\nFrom: a{number}@example.com\r\n\r\nBody {number}\r\n".encode()
         control.add_message(tid, user, mime, folder=["Inbox", f"Folder {number % 3}"], received="2026-11-02T08:00:00Z")
@@ -37,8 +37,8 @@ def fill_mailboxes(tenant: SimulatedTenant) -> NextDay:
 def fill_drives(tenant: SimulatedTenant) -> NextDay:
     """Small files, an empty one, one that is streamed, and one that nobody may download."""
     control, tid, user = tenant.control, tenant.id, tenant.user
-    control.generate(tid, users=1, files_per_user=40, file_size_bytes=3_000, folder_depth=2, seed="faults", prefix="d")
-    for number in range(40):
+    control.generate(tid, users=1, files_per_user=20, file_size_bytes=3_000, folder_depth=2, seed="faults", prefix="d")
+    for number in range(30):
         control.put_file(tid, user, ["Docs", f"Folder {number % 4}", f"{number}.txt"], b"content %d" % number * 60)
     control.put_file(tid, user, "empty.bin", b"")
     control.put_generated_file(tid, user, "large.bin", 9_000_000)

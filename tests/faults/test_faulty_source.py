@@ -60,6 +60,8 @@ FAULTS = [
     _rule(0.03, {"status": 502}, path_regex=_GRAPH),
     _rule(0.03, {"status": 503, "retry_after_s": 1}, path_regex=_GRAPH),
     _rule(0.03, {"status": 504}, path_regex=_GRAPH),
+    _rule(0.50, {"status": 410}, path_regex=r"/drives/.*delta\?.*token="),
+    _rule(0.30, {"status": 410}, path_regex=r"/lists/.*delta.*token="),
     _rule(0.15, {"status": 410}, path_regex=r"delta\?.*token="),
     _rule(0.15, {"status": 410}, operation="messages.all"),
     _rule(0.03, {"status": 401}, operation="drive.download"),
@@ -191,7 +193,8 @@ async def _through_faults(tenant: SimulatedTenant, service: _Service, day: int, 
             if attempt or (day and rule["action"].get("status") != 410):
                 continue  # all of them would meet the few files that there are to read
             skip = 7 * number + 3 if rule["match"].get("path_regex") == _GRAPH else 0
-            tenant.control.add_fault(**{**rule, "probability": 1.0}, times=1, skip=skip)
+            times = 2 if day else 1  # both lists of the site
+            tenant.control.add_fault(**{**rule, "probability": 1.0}, times=times, skip=skip)
             places.append(number)
         run = await service.run(f"faulty-{day}-{attempt}")
         for place, hits in zip(places, tenant.control.fault_hits().values(), strict=True):
