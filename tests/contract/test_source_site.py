@@ -36,8 +36,7 @@ def example(tenant: SimulatedTenant) -> ExampleSite:
 
 
 def resource_of(example: ExampleSite) -> Resource:
-    hostname, _, guids = example.site.partition(",")
-    return Resource(ResourceKind.SITE, guids, "Works", {"hostname": hostname})
+    return example.resource
 
 
 async def read_site(
@@ -121,7 +120,6 @@ async def test_a_renamed_and_moved_site_keeps_its_id(tenant: SimulatedTenant, ex
 
 
 async def test_a_missing_permission_is_named_and_stops_nothing_else(tenant: SimulatedTenant) -> None:
-    tenant.add_user()
     async with tenant.client(["User.Read.All", "Files.Read.All"]) as client:
         census = await TenantDirectory(client).list_resources()
     assert {str(entry.kind) for entry in census.resources} == {"drive"}
