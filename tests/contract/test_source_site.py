@@ -36,8 +36,7 @@ def example(tenant: SimulatedTenant) -> ExampleSite:
 
 
 def resource_of(example: ExampleSite) -> Resource:
-    hostname, _, guids = example.site.partition(",")
-    return Resource(ResourceKind.SITE, guids, "Works", {"hostname": hostname})
+    return example.resource
 
 
 async def read_site(

@@ -22,6 +22,7 @@ from shared_code.model.outcome import SkipCause
 from tests.fakes.captured import capture
 from tests.fakes.simulated_team import PNG, SimulatedTeam
 from tests.fakes.simulated_tenant import SimulatedTenant, simulated_tenants
+from tests.fakes.team_edits import TeamEdits
 
 READ_ROLES = (
     "TeamSettings.Read.All",
@@ -419,12 +420,12 @@ async def test_after_many_days_of_random_edits_the_same_is_known_as_by_a_new_lis
 ) -> None:
     chance = random.Random(seed)
     team.fill()
-    edits = RandomEdits(team, chance)
+    edits = TeamEdits(team)
     async with team.tenant.client() as client:
         reader = Reader(TeamSource(client), team)
         for day in range(12):
             for _ in range(chance.randrange(12)):
-                edits.one()
+                edits.one(chance)
             await reader.day()
             fresh = Reader(TeamSource(client), team)
             await fresh.day()
@@ -438,45 +439,3 @@ def _channel_of(item_id: str) -> str:
     """What lies in a deleted channel is buried with it, by the copier."""
     head = item_id.partition("/")[0]
     return item_id if head in ("incoming", "0.team") else head
-
-
-class RandomEdits:
-    """Edits of a team by chance."""
-
-    def __init__(self, team: SimulatedTeam, chance: random.Random) -> None:
-        self._team = team
-        self._chance = chance
-        self._posted: list[tuple[str, str, str]] = []
-        self._channels = ["General", "Plans", "Inner", "Open"]
-        self._made = 0
-
-    def one(self) -> None:
-        channel, known = self._chance.choice(self._channels), [*self._posted]
-        kind = self._chance.choice(
-            ["post", "post", "reply", "reply", "edit", "delete", "undo", "react", "rename", "make"]
-        )
-        if kind == "post" or not known:
-            self._posted.append((channel, self._team.post(f"m{len(known)}", channel=channel), ""))
-            return
-        channel, message, root = self._chance.choice(known)
-        if kind == "reply":
-            reply = self._team.post("re", channel=channel, reply_to=root or message)
-            self._posted.append((channel, reply, root or message))
-        elif kind == "edit":
-            self._team.call("edit_message", channel, message, f"edited {self._chance.random()}")
-        elif kind in ("delete", "undo"):
-            self._team.call("delete_message", channel, message, undo=kind == "undo")
-        elif kind == "react":
-            self._team.call("react", channel, message, self._team.ben, self._chance.choice(["like", "heart"]))
-        elif kind == "rename":
-            self._team.call("change_channel", channel, new_description=f"d{self._chance.random()}")
-        else:
-            self._made += 1
-            membership = self._chance.choice(["standard", "private", "shared"])
-            name = f"made {self._made}"
-            self._team.call("add_channel", name, membership=membership, owners=[self._team.ada])
-            self._channels.append(name)
-            if self._made % 3 == 0:
-                gone = self._channels.pop(self._chance.randrange(1, len(self._channels)))
-                self._posted = [each for each in self._posted if each[0] != gone]
-                self._team.call("delete_channel", gone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,9 @@ def test_files_come_back_equal(customer: Customer) -> None:
     user = customer.add_user()
     for name, raw in _raw("files", "*"):
         customer.edit("put_file", user, path=f"Documents/{name[:3]}/{name}", data=raw)
-    for name, raw in _raw("mail", "mail-*.eml"):
-        customer.edit("put_file", user, path=f"Mail/{name}", data=raw)
+    for folder, pattern in (("mail", "*.eml"), ("calendar", "*.ics"), ("contacts", "*.vcf")):
+        for name, raw in _raw(folder, pattern):
+            customer.edit("put_file", user, path=f"Mail/{folder}/{name}", data=raw)
     before = customer.oracle(user, "drive")
     customer.run()
 
@@ -63,3 +65,20 @@ def test_files_come_back_equal(customer: Customer) -> None:
 
     customer.restore(customer.resource("drive", user), seq=1, selection={"everything": True})
     assert _bag(customer.oracle(user, "drive")) == _bag(before)
+
+
+def test_files_attached_to_mail_come_back_equal(customer: Customer) -> None:
+    user = customer.add_user()
+    for name, raw in _raw("files", "*"):
+        message = EmailMessage()
+        message["Subject"], message["From"] = name, "ada@example.com"
+        message.set_content("With a file.")
+        message.add_attachment(raw, maintype="application", subtype="octet-stream", filename=name)
+        customer.edit("load_eml", user, raw=message.as_bytes(), folder="inbox")
+    before = customer.oracle(user, "mailbox")
+    customer.run()
+    for item in customer.edit("items", user, folder="inbox", limit=1_000):
+        customer.edit("delete_item", user, item=item["item"])
+    restore = customer.restore(customer.resource("mailbox", user), seq=1, selection={"everything": True})
+    assert restore["counts"]["restored"] == len(_raw("files", "*"))
+    assert _bag(customer.oracle(user, "mailbox")) == _bag(before)

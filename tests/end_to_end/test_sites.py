@@ -269,13 +269,24 @@ def test_real_files_and_texts_come_back_equal(customer: Customer) -> None:
     drive = control.change_list(tenant, site, "Documents")["drive"]
     control.add_list(tenant, site, "Texts")
     control.add_column(tenant, site, "Texts", "Body", "text", {"allowMultipleLines": True})
-    paths = [path for folder in ("files", "mail") for path in sorted((DATA / folder).iterdir()) if path.is_file()]
+    folders = ("files", "mail", "calendar", "contacts")
+    paths = [path for folder in folders for path in sorted((DATA / folder).iterdir()) if path.is_file()]
     for path in paths:
         control.put_file(tenant, drive, f"/{path.parent.name}/{path.name}", path.read_bytes())
     for path in paths[::6]:
         text = path.read_bytes().decode("utf-8", "replace")
         if 0 < len(text) < 100_000:  # an empty text and no text are the same to a list
             control.add_row(tenant, site, "Texts", {"Title": path.name, "Body": text})
+    for path in paths[::30]:
+        part = {
+            "@odata.type": "#microsoft.graph.textWebPart",
+            "id": "1",
+            "innerHtml": path.read_bytes().decode("latin-1"),
+        }
+        column = {"id": "1", "width": 12, "webparts": [part]}
+        section = {"id": "1", "layout": "oneColumn", "emphasis": "none", "columns": [column]}
+        canvas = {"horizontalSections": [section]}
+        control.add_page(tenant, site, f"{path.name}.aspx", {"title": path.name, "canvasLayout": canvas})
     before = truth(customer, site)
     customer.run()
     destroy(customer, site)

@@ -18,7 +18,7 @@ from shared_code.backup.copier import ResourceCopier
 from shared_code.backup.ports import Source
 from shared_code.errors import SourceUnavailableError
 from shared_code.graph.client import GraphClient
-from shared_code.model.item import Form, ItemVersion
+from shared_code.model.item import Change, Form, ItemVersion
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import Resource
 from shared_code.model.restore import Selection
@@ -42,7 +42,7 @@ class Facts:
     name: str | None = None
     etag: str | None = None
     size_bytes: int | None = None
-    sha256: str | None = None
+    content: object = None
 
 
 class Workload(Protocol):
@@ -61,6 +61,10 @@ class Workload(Protocol):
 
     def truth(self, client: PlainClient) -> dict[str, Facts]:
         """Everything there is now, by item id, listed anew."""
+        ...
+
+    def content(self, change: Change, data: bytes | None) -> object:
+        """What is compared of an item as it is stored, as ``truth`` tells it. ``data`` None: it has no content."""
         ...
 
 
@@ -136,17 +140,19 @@ class Differential:
 
     async def _facts(self, version: ItemVersion, told: Facts | None) -> Facts:
         change, native = version.change, version.representation(Form.NATIVE)
-        digest = hashlib.sha256()
-        if native:
-            async for part in self._vault.read(native):
-                digest.update(part)
+        data = b"".join([part async for part in self._vault.read(native)]) if native else None
         return Facts(
             change.parent_id,
             change.name if told is None or told.name is not None else None,
             change.etag if told is None or told.etag is not None else None,
             change.size_bytes if told is None or told.size_bytes is not None else None,
-            digest.hexdigest() if native else None,
+            self.workload.content(change, data),
         )
+
+
+def digest(data: bytes | None) -> str | None:
+    """The content of what is bytes and nothing else."""
+    return None if data is None else hashlib.sha256(data).hexdigest()
 
 
 def _differences(truth: Mapping[str, Facts], stored: Mapping[str, Facts], named: set[str]) -> list[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from random import Random
 
 from local.tenant.plain_client import PlainClient
 from shared_code.graph.client import GraphClient
 from shared_code.graph.drive_source import DriveSource
+from shared_code.model.item import Change
 from shared_code.model.resource import Resource
-from tests.fakes.differential import Facts
+from tests.fakes.differential import Facts, digest
 from tests.fakes.simulated_tenant import SimulatedTenant
 
 
@@ -82,13 +82,15 @@ class DriveWorkload:
         return found
 
     def _facts(self, client: PlainClient, item: dict[str, object], parent_id: str) -> Facts:
-        digest: str | None = None
+        content: str | None = None
         if "file" in item and "malware" not in item:
             reply = client.get(f"/drives/{self._tenant.drive_id}/items/{item['id']}/content")
             assert reply.status == 302, reply
-            content = client.get(reply.headers["location"], signed=False)
-            digest = hashlib.sha256(content.body).hexdigest()
-        return Facts(parent_id, str(item["name"]), str(item["eTag"]), int(str(item["size"])), digest)
+            content = digest(client.get(reply.headers["location"], signed=False).body)
+        return Facts(parent_id, str(item["name"]), str(item["eTag"]), int(str(item["size"])), content)
+
+    def content(self, change: Change, data: bytes | None) -> str | None:
+        return digest(data)
 
     def _new_file(self, folders: list[str], random: Random) -> None:
         size_bytes = random.choice([0, 1, 300, 40_000])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import hashlib
+import json
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -11,8 +11,9 @@ from urllib.parse import quote
 from local.tenant.plain_client import PlainClient
 from shared_code.graph.client import GraphClient
 from shared_code.graph.mailbox_source import MailboxSource
+from shared_code.model.item import Change, ItemKind
 from shared_code.model.resource import Resource
-from tests.fakes.differential import Facts
+from tests.fakes.differential import Facts, digest
 from tests.fakes.simulated_tenant import SimulatedTenant
 
 _EXPORTED_AT_ONCE = 20
@@ -55,8 +56,9 @@ class MailboxWorkload:
                 "under",
                 "rename",
                 "away",
+                "settings",
             ],
-            [8, 2, 1, 1, 4, 3, 4, 4, 2, 2, 1, 1],
+            [8, 2, 1, 1, 4, 3, 4, 4, 2, 2, 1, 1, 1],
         )[0]
         match edit:
             case "new":
@@ -73,6 +75,9 @@ class MailboxWorkload:
                 self._do("rename_folder", folder=random.choice(own), name=f"renamed {self._made}")
             case "away" if own:
                 self._do("delete_folder", folder=random.choice(own))
+            case "settings":
+                zone = random.choice(["UTC", "Tokyo Standard Time"])
+                self._tenant.control.change_mailbox_settings(self._tenant.id, self._tenant.user, timeZone=zone)
 
     def poison(self) -> None:
         """From now on a message of the inbox cannot be exported."""
@@ -97,7 +102,7 @@ class MailboxWorkload:
         root = client.get(f"{mailbox}/folders/msgfolderroot").json()["id"]
         listed, _ = client.delta(f"{mailbox}/folders/delta")
         folders = {entry["id"]: entry for entry in listed if "@removed" not in entry and entry["id"] != root}
-        found: dict[str, Facts] = {}
+        found = {"mailbox-settings": Facts("", content=self._settings(client))}
         for folder_id, folder in folders.items():
             parent_id = folder["parentFolderId"]
             found[folder_id] = Facts("" if parent_id == root else parent_id, folder["displayName"])
@@ -110,6 +115,20 @@ class MailboxWorkload:
                     found.update((item["id"], _facts(item, folder_id, exported[item["id"]])) for item in part)
         return found
 
+    def content(self, change: Change, data: bytes | None) -> object:
+        if change.kind is not ItemKind.MAILBOX_SETTINGS:
+            return digest(data)
+        assert data is not None
+        told = json.loads(data)
+        return told["mailboxSettings"], told["messageRules"]
+
+    def _settings(self, client: PlainClient) -> object:
+        user = f"/users/{self._tenant.user_id}"
+        settings = client.get(f"{user}/mailboxSettings").json()
+        rules = client.get(f"{user}/mailFolders/inbox/messageRules").json()["value"]
+        kept = {name: value for name, value in settings.items() if "@odata." not in name and name != "userPurpose"}
+        return kept, rules
+
     def _message(self, folder: str) -> str:
         mime = f"From: a@x.example\r\nSubject: {self._made}\r\nMessage-ID: <{self._made}@x>\r\n\r\nHello\r\n".encode()
         return self._tenant.control.add_message(self._tenant.id, self._tenant.user, mime, folder=folder)
@@ -120,5 +139,4 @@ class MailboxWorkload:
 
 def _facts(item: dict[str, Any], folder_id: str, exported: dict[str, Any]) -> Facts:
     data = base64.b64decode(exported["data"]) if exported.get("data") else None
-    digest = None if data is None else hashlib.sha256(data).hexdigest()
-    return Facts(folder_id, None, item["changeKey"], item["size"], digest)
+    return Facts(folder_id, None, item["changeKey"], item["size"], digest(data))

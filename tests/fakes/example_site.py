@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.tenant.control_client import TenantControl
+from shared_code.model.resource import Resource, ResourceKind
 
 QUICK_LINKS = "c70391ea-0b10-4ee9-b2b4-006d3fcad0cd"
 TERM = {"Label": "Berlin", "TermGuid": "b81212d2-c69d-4b11-8a76-001dd8d70282", "WssId": 3}
@@ -49,6 +50,11 @@ class ExampleSite:
     customer: str
     task: str
     page: str
+
+    @property
+    def resource(self) -> Resource:
+        hostname, _, guids = self.site.partition(",")
+        return Resource(ResourceKind.SITE, guids, "Works", {"hostname": hostname})
 
 
 def fill_site(control: TenantControl, tenant: str, path: str = "/sites/works") -> ExampleSite:

@@ -16,6 +16,8 @@ from shared_code.model.outcome import SkipCause
 from tests.fakes.differential import Differential, Workload
 from tests.fakes.differential_drive import DriveWorkload
 from tests.fakes.differential_mailbox import MailboxWorkload
+from tests.fakes.differential_site import SiteWorkload
+from tests.fakes.differential_team import TeamWorkload
 from tests.fakes.simulated_tenant import SimulatedTenant, simulated_tenants
 
 # HYPOTHESIS_PROFILE=nightly takes some minutes, and other edits each time.
@@ -23,9 +25,19 @@ IS_NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 DAYS = 120 if IS_NIGHTLY else 12
 SEEDS = [Random().getrandbits(32) for _ in range(5)] if IS_NIGHTLY else [20261124]
 # One entry for each workload.
-WORKLOADS: list[Callable[[SimulatedTenant], Workload]] = [DriveWorkload, MailboxWorkload]
+WORKLOADS: list[Callable[[SimulatedTenant], Workload]] = [
+    DriveWorkload,
+    MailboxWorkload,
+    SiteWorkload,
+    TeamWorkload,
+]
 # Content that cannot be read for a while: what fails of a day is named, and made up for later.
-CONTENT = {DriveWorkload: "drive.download", MailboxWorkload: "mailbox.export*"}
+CONTENT = {
+    DriveWorkload: "drive.download",
+    MailboxWorkload: "mailbox.export*",
+    SiteWorkload: "drive.download",
+    TeamWorkload: "hostedContents.value",
+}
 
 
 @pytest.fixture
@@ -52,7 +64,7 @@ async def test_every_day_the_newest_snapshot_is_the_source(
             is_troubled = random.random() < 0.3
             if is_troubled:
                 tenant.control.add_fault(
-                    match={"operation": CONTENT.get(made, "no.such")},  # type: ignore[call-overload]
+                    match={"operation": CONTENT[made]},  # type: ignore[index]
                     action={"status": random.choice([500, 503])},
                     probability=0.5,
                     times=20,
