@@ -24,7 +24,7 @@ from local.product_settings import APP_CLIENT_ID, APP_CLIENT_SECRET
 from local.services import ROOT, Stack
 from local.tenant.control_client import TenantControl
 from shared_code.graph.drive_changes import ITEM_SELECT as FILE_SELECT
-from shared_code.graph.drive_source import PAGE_SIZE as FILE_PAGE_SIZE
+from shared_code.graph.drive_feed import PAGE_SIZE as FILE_PAGE_SIZE
 from shared_code.graph.drive_source import STREAM_FROM_BYTES
 from shared_code.graph.mail_changes import ITEM_SELECT as MAIL_SELECT
 from shared_code.graph.mailbox_source import PAGE_SIZE as MAIL_PAGE_SIZE
