@@ -7,6 +7,7 @@ driveitem-delta, driveitem-get, driveitem-get-content (v1.0, checked 2026-11).
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ from shared_code.graph.drive_cursor import DriveCursor
 from shared_code.graph.drive_details import DriveDetails
 from shared_code.graph.drive_fetch import DriveFetch
 from shared_code.graph.drive_stream import DriveStream
-from shared_code.graph.drive_versions import with_versions_gone
+from shared_code.graph.drive_versions import VERSIONS_UNREAD, with_versions_gone
 from shared_code.graph.listings import Listings, broken_off
 from shared_code.graph.odata import next_cursor, prefer, values_of, with_query
 from shared_code.graph.quickxor import QuickXorDigest
@@ -100,6 +101,8 @@ class DriveSource:
         latest = {each.item_id: with_versions_gone(each) if has_versions else each for each in read}
         details = DriveDetails(self._client, resource.source_id)
         changes = await details.complete(list(latest.values()), self._versions_at(cursor))
+        if any(VERSIONS_UNREAD in change.properties for change in changes):
+            cursor = replace(cursor, unread=True)
         onward, finished = cursor.followed_by(
             self._client.checked_link(following),
             finished=is_last,
