@@ -207,7 +207,8 @@ class SliceState:
         self.settle(feed, change.item_id)
         withheld = change.properties.get("withheld")
         if withheld and not change.deleted:
-            self.skips[(feed, change.item_id)] = ItemSkip(feed, change.item_id, change.name, SkipCause(withheld))
+            cause = SkipCause(withheld)
+            self.skips[(feed, change.item_id)] = ItemSkip(feed, change.item_id, change.name, cause, self.seq)
 
     def fail(self, entry: PendingChange, error: str) -> None:
         """Put an item on the retry list: it was tried in one more run. After MOST_ATTEMPTS of them it is skipped until

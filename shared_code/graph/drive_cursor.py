@@ -21,13 +21,15 @@ class DriveCursor:
     """``link`` is the next page, or, behind the last, the delta link; empty for the start of a listing. ``swept_on``
     is when the last whole listing began (None: never, as far as is known). ``resume`` is there during a sweep: the
     delta link that the next run starts from. ``versions`` is the number of earlier versions that what is stored goes
-    by, and ``renew`` says that this sweep is to bring it to another."""
+    by, and ``renew`` says that this sweep is to bring it to another. ``unread``: since the last sweep versions of
+    some file could not be listed, so the next one asks for all."""
 
     link: str = ""
     swept_on: date | None = None
     resume: str = ""
     versions: int = 0
     renew: bool = False
+    unread: bool = False
 
     @classmethod
     def of(cls, text: str | None) -> Self:
@@ -39,7 +41,12 @@ class DriveCursor:
         value = json.loads(text)
         swept_on = date.fromisoformat(value["swept_on"]) if value.get("swept_on") else None
         return cls(
-            value["link"], swept_on, value.get("resume", ""), value.get("versions", 0), value.get("renew", False)
+            value["link"],
+            swept_on,
+            value.get("resume", ""),
+            value.get("versions", 0),
+            value.get("renew", False),
+            value.get("unread", False),
         )
 
     def text(self) -> str:
@@ -51,6 +58,7 @@ class DriveCursor:
             "resume": self.resume,
             "versions": self.versions,
             "renew": self.renew,
+            "unread": self.unread,
         }
         return json.dumps({name: entry for name, entry in value.items() if entry or name == "link"})
 
@@ -69,12 +77,12 @@ class DriveCursor:
         if not finished:
             return replace(self, link=link), False
         if self.is_sweep:
-            return DriveCursor(self.resume, self.swept_on, versions=self.versions), True
+            return DriveCursor(self.resume, self.swept_on, versions=self.versions, unread=self.unread), True
         renew = versions != self.versions
         is_recent = self.swept_on is not None and today is not None and today < self.swept_on + _BETWEEN_SWEEPS
         if not renew and (is_recent or today is None):
             return replace(self, link=link), True
-        return DriveCursor("", today, resume=link, versions=versions, renew=renew), False
+        return DriveCursor("", today, resume=link, versions=versions, renew=renew or self.unread), False
 
     def given_up(self) -> DriveCursor:
         """The cursor after a sweep whose pages are no longer known to the source: it is due again."""

@@ -7,6 +7,7 @@ driveitem-delta (v1.0, checked 2026-11).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from shared_code.graph.client import GraphClient
 from shared_code.graph.drive_changes import ITEM_SELECT, drive_change
 from shared_code.graph.drive_cursor import DriveCursor
 from shared_code.graph.drive_details import DriveDetails
-from shared_code.graph.drive_versions import with_versions_gone
+from shared_code.graph.drive_versions import VERSIONS_UNREAD, with_versions_gone
 from shared_code.graph.listings import Listings
 from shared_code.graph.odata import next_cursor, prefer, values_of, with_query
 from shared_code.model.feed import FeedPage
@@ -80,6 +81,8 @@ class DriveFeed:
         latest = {each.item_id: with_versions_gone(each) if has_versions else each for each in read}
         details = DriveDetails(self._client, drive_id)
         changes = await details.complete(list(latest.values()), self._versions_at(cursor))
+        if any(VERSIONS_UNREAD in change.properties for change in changes):
+            cursor = replace(cursor, unread=True)
         onward, finished = cursor.followed_by(
             self._client.checked_link(following),
             finished=is_last,

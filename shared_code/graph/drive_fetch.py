@@ -24,7 +24,7 @@ from shared_code.graph.concurrency import as_they_come
 from shared_code.graph.download import Download
 from shared_code.graph.drive_changes import DOWNLOAD_URL, ITEM_SELECT, drive_change
 from shared_code.graph.drive_permissions import with_permissions_of
-from shared_code.graph.drive_versions import file_and_version
+from shared_code.graph.drive_versions import file_and_version, with_versions_of
 from shared_code.graph.failure_run import FailureRun
 from shared_code.graph.odata import with_query
 from shared_code.graph.quickxor import QuickXorDigest
@@ -89,7 +89,7 @@ class DriveFetch:
         if change.kind is ItemKind.FILE_VERSION:
             return await self._fresh_version(change)
         read = await self.fresh(change.item_id)
-        return read if isinstance(read, Fetched) else with_permissions_of(read, change)
+        return read if isinstance(read, Fetched) else with_versions_of(with_permissions_of(read, change), change)
 
     async def _fresh_version(self, change: Change) -> Change | Fetched:
         """An earlier version never changes: only its address is made anew."""

@@ -11,15 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from shared_code.errors import SourceError, SourceUnavailableError, ThrottledError
 from shared_code.graph.answer import Asked
+from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
 from shared_code.graph.drive_target_names import split
 from shared_code.graph.listed_in_batch import all_values
 from shared_code.graph.odata import size_of, text_of, time_of
 from shared_code.model.item import Change, ItemKind
+from shared_code.model.outcome import SkipCause
 
 # No id of a drive item holds this character ("driveItem resource type": letters, digits and "!").
 _BETWEEN = "~"
+VERSIONS_UNREAD = "versionsUnread"
 _GONE = 404
 
 
@@ -58,6 +62,20 @@ def with_versions_gone(change: Change) -> Change:
     return replace(change, properties={"versions": True}) if change.deleted else change
 
 
+def with_versions_unread(file: Change, why: str) -> Change:
+    """The file, which says that its earlier versions could not be listed: a skip of its own names it. It is part of the
+    etag, so that the file makes a row when they can be."""
+    withheld = file.properties.get("withheld") or SkipCause.VERSIONS_UNREAD
+    properties = {**file.properties, VERSIONS_UNREAD: why, "withheld": withheld}
+    return replace(file, etag=f"{file.etag}#{VERSIONS_UNREAD}", properties=properties)
+
+
+def with_versions_of(read: Change, asked: Change) -> Change:
+    """What was read afresh, with what was known of its versions when it was asked for."""
+    why = asked.properties.get(VERSIONS_UNREAD, "")
+    return with_versions_unread(read, why) if why else read
+
+
 class DriveVersions:
     """Asks for the versions of one drive's files. ``keep``: how many earlier ones of each file are wanted."""
 
@@ -68,19 +86,29 @@ class DriveVersions:
 
     async def complete(self, changes: Sequence[Change]) -> list[Change]:
         """The changes, each file followed by its newest earlier versions, and by the deletion of those that are
-        beyond the wanted number. Raises SourceError when the drive is out of reach."""
+        beyond the wanted number. A file whose versions are refused says so. Raises SourceError when the drive is out
+        of reach."""
         files = [each for each in changes if each.kind is ItemKind.FILE and not each.deleted and not each.skip_cause]
         if not files:
             return list(changes)
         asked = Asked("list the versions of files", "Files.Read.All", {"drive_id": self._drive_id})
         answers = await self._client.batch([self._request(file.item_id) for file in files], asked)
-        versions: dict[str, list[Change]] = {}
+        completed: dict[str, list[Change]] = {}
         for file, answer in zip(files, answers, strict=True):
-            if answer.is_success:
-                versions[file.item_id] = list(self._wanted(file, (await all_values(self._client, answer, asked))[1:]))
-            elif answer.status != _GONE:
+            if answer.status != _GONE:  # what has gone since will be told of by the next page
+                completed[file.item_id] = await self._completed(file, answer, asked)
+        return [each for change in changes for each in completed.get(change.item_id, (change,))]
+
+    async def _completed(self, file: Change, answer: BatchAnswer, asked: Asked) -> list[Change]:
+        try:
+            if not answer.is_success:
                 raise answer.error(asked)
-        return [each for change in changes for each in (change, *versions.get(change.item_id, ()))]
+            earlier = (await all_values(self._client, answer, asked))[1:]
+        except (ThrottledError, SourceUnavailableError):
+            raise
+        except SourceError as error:  # one file that is locked, or refused, is no reason to leave out all others
+            return [with_versions_unread(file, str(error.context.get("status") or answer.status))]
+        return [file, *self._wanted(file, earlier)]
 
     def _wanted(self, file: Change, earlier: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
         for position, value in enumerate(earlier):

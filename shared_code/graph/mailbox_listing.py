@@ -20,8 +20,9 @@ from typing import Any, Self
 from shared_code.errors import SourceError, SourceUnavailableError, ThrottledError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
+from shared_code.graph.listed_in_batch import all_values
 from shared_code.graph.mail_changes import FOLDER_SELECT, ITEM_SELECT, folder_of_feed
-from shared_code.graph.odata import prefer, size_of, text_of, values_of, with_query
+from shared_code.graph.odata import prefer, size_of, text_of, with_query
 from shared_code.model.resource import Resource
 
 PAGE_SIZE = 200
@@ -106,17 +107,15 @@ class MailboxListing:
         for answer in await self._client.batch(infos, asked) if infos else []:
             if not answer.is_success:
                 raise answer.error(asked)
-            page = answer.json_object()
-            found += values_of(page)
-            if link := text_of(page.get("@odata.nextLink")):
-                pages = self._client.get_pages(self._client.link(link), asked)
-                found += [folder async for following in pages for folder in values_of(following)]
+            found += await all_values(self._client, answer, asked)
         return found
 
 
 def listing_goes_on(page: Mapping[str, Any], listed: ListingCursor) -> tuple[ListingCursor, bool]:
     """The cursor behind a page of a listing, and whether it was the last. Raises SourceUnavailableError for a page that
-    names itself as the next one."""
+    names itself as the next one, and for one that is none: taken for the end, it would hide what follows."""
+    if not isinstance(page.get("value"), list):
+        raise SourceUnavailableError("A page of a listing is no collection.")
     link = text_of(page.get("@odata.nextLink"))
     if link and link == listed.following:
         raise SourceUnavailableError("A page of a listing names itself as the next one.")

@@ -9,13 +9,15 @@ from shared_code.errors import SourceError, SourceUnavailableError, ThrottledErr
 from shared_code.graph.answer import Asked
 from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
+from shared_code.graph.listed_in_batch import all_values
 from shared_code.graph.mailbox_settings import PERMISSION, rules_of, settings_change, settings_content
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, Form
 from shared_code.model.resource import Resource
 
-# A mailbox that knows no rules answers one of these; only Graph's own trouble and a missing permission are errors.
-_NO_RULES = frozenset({400, 404, 405, 501})
+# A mailbox that knows no rules answers one of these. A refused request (400) may pass: taken for "no rules", it would
+# be stored as a change of the settings that nobody made.
+_NO_RULES = frozenset({404, 405, 501})
 
 
 class MailboxSettingsSource:
@@ -41,11 +43,7 @@ class MailboxSettingsSource:
             return settings_content(settings.json_object(), None)
         if not rules.is_success:
             raise rules.error(asked)
-        page = rules.json_object()
-        found = rules_of(page)
-        if link := page.get("@odata.nextLink"):
-            pages = self._client.get_pages(self._client.link(str(link)), asked)
-            found += [rule async for following in pages for rule in rules_of(following)]
+        found = rules_of({"value": await all_values(self._client, rules, asked)})
         return settings_content(settings.json_object(), found)
 
     async def fetch(self, resource: Resource, change: Change) -> Fetched:

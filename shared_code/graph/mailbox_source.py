@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
-from shared_code.errors import SourceError, SourceNotFoundError
+from shared_code.errors import SourceError, SourceNotFoundError, SourceUnavailableError
 from shared_code.graph.answer import Asked
 from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
@@ -244,9 +244,11 @@ class MailboxSource:
         for feed, answers in (await self._answers(resource, infos)).items():
             if isinstance(answers, SourceError) or not answers[0].is_success:
                 refused[feed] = untracked[feed]
-            else:
-                page = answers[0].json_object()
-                pages[feed] = await self._listing_page(resource, feed, ListingCursor(), page)
+                continue
+            try:
+                pages[feed] = await self._listing_page(resource, feed, ListingCursor(), answers[0].json_object())
+            except SourceUnavailableError as error:
+                refused[feed] = error
         return pages
 
     async def _is_readable(self, resource: Resource) -> bool:

@@ -23,6 +23,8 @@ class SkipCause(StrEnum):
     CORRUPT_AT_SOURCE = "corrupt_at_source"
     CHECKED_OUT_DRAFT = "checked_out_draft"
     """The file is stored as it was last checked in; what its author has changed since is seen by nobody else."""
+    VERSIONS_UNREAD = "versions_unread"
+    """The file is stored, but the source would not list its earlier versions."""
     CHANNEL_OF_ANOTHER_TEAM = "channel_of_another_team"
     GIVEN_UP = "given_up"
     """It failed in MOST_ATTEMPTS runs. Unlike the others this is no property of the item: it should have been stored,

@@ -83,7 +83,7 @@ WITH RECURSIVE
 missing AS (
     SELECT id FROM versions
     JOIN (SELECT unnest($feeds::VARCHAR[]) AS feed, unnest($first_ids::BIGINT[]) AS first_id) AS relisted USING (feed)
-    WHERE lives AND id < first_id
+    WHERE lives AND id < first_id AND kind <> '{ItemKind.FILE_VERSION}'
 ),
 kept AS (
     SELECT id, item_id, parent_id, is_folder, kind FROM versions
@@ -126,7 +126,9 @@ SELECT row_number() OVER (ORDER BY coalesce(depths.depth, 1000), doomed.id) AS p
 FROM doomed LEFT JOIN depths USING (item_id)
 """  # noqa: S608 - the program's own text
 """Dead: folders that were deleted, or are missing in a new listing, and the folders below them. What lies in a folder
-that was never heard of stays: its parent may come later. Earlier versions go with their file. Things that nothing else
+that was never heard of stays: its parent may come later. Earlier versions go with their file and never for being
+missing, since a listing names none of a file whose versions the source withholds (an infected one, a locked one); those
+beyond the wanted number are deleted by name. Things that nothing else
 names as their parent come last, behind all that has a depth."""
 
 BURIED_AFTER = "SELECT position, id FROM buried WHERE position > $after ORDER BY position LIMIT $limit"

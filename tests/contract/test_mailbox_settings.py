@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from shared_code.errors import SourceUnavailableError
+from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
 from shared_code.graph.mailbox_settings import SETTINGS_FEED, SETTINGS_ID
+from shared_code.graph.mailbox_settings_source import MailboxSettingsSource
 from shared_code.graph.mailbox_source import MailboxSource
 from shared_code.graph.mailbox_target import MailboxTarget
 from shared_code.model.feed import FetchState
 from shared_code.model.item import Change, Form, ItemKind
+from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.restore import ConflictRule
 from shared_code.model.write_back import WriteState, Written
 from tests.fakes.captured import Captured, capture, write_back
+from tests.fakes.graph_server import FixedCredential, GraphServer
 from tests.fakes.simulated_tenant import SimulatedTenant, simulated_tenants
 
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 AWAY = {"status": "alwaysEnabled", "internalReplyMessage": "<p>Away</p>", "externalReplyMessage": "Fort 😀"}
 TO_PROJECTS = {
     "displayName": "Partners",
@@ -169,7 +175,7 @@ async def test_an_unchanged_mailbox_costs_as_few_requests_as_its_folders_alone_w
     assert asked.count("users.mailboxSettings") == asked.count("messageRules.list") == 1
 
 
-@pytest.mark.parametrize("status", [403, 500])
+@pytest.mark.parametrize("status", [400, 403, 500])
 async def test_settings_that_cannot_be_read_are_told_and_keep_nothing_else_from_being_read(
     tenant: SimulatedTenant, status: int
 ) -> None:
@@ -178,6 +184,18 @@ async def test_settings_that_cannot_be_read_are_told_and_keep_nothing_else_from_
         pages = await MailboxSource(client).poll(tenant.mailbox, {"folders": None, SETTINGS_FEED: "read"})
     assert pages["folders"].finished and pages["folders"].changes
     assert pages[SETTINGS_FEED].gone and str(status) in pages[SETTINGS_FEED].error
+
+
+async def test_rules_that_are_no_collection_are_not_taken_for_none() -> None:
+    resource = Resource(ResourceKind.MAILBOX, "user-1", "Ann", {"user_id": "user-1"})
+    answers = [BatchAnswer(200, {}, {"timeZone": "UTC"}), BatchAnswer(200, {}, {"@odata.context": "rules"})]
+    async with (
+        GraphServer() as server,
+        GraphClient(FixedCredential(10**9), now=lambda: NOW, base_url=server.base_url) as client,
+    ):
+        with pytest.raises(SourceUnavailableError, match="no collection"):
+            await MailboxSettingsSource(client).read(resource, answers)
+    assert server.seen == []
 
 
 async def test_a_mailbox_that_knows_no_rules_has_settings_all_the_same(tenant: SimulatedTenant) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from shared_code.errors import AccessDeniedError, SourceUnavailableError
-from shared_code.graph.mailbox_listing import PAGE_SIZE, ListingCursor
+from shared_code.graph.client import GraphClient
+from shared_code.graph.mailbox_listing import PAGE_SIZE, ListingCursor, MailboxListing, listing_goes_on
 from shared_code.graph.mailbox_source import MailboxSource
+from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.run import RunState
 from shared_code.vault.customer_vault import CustomerVault
 from shared_code.vault.memory_blob import MemoryBlobStore
+from tests.fakes.graph_server import FixedCredential, GraphServer, Reply, Seen
 from tests.fakes.mailbox_nights import NOW, Nights
 from tests.fakes.simulated_tenant import SimulatedTenant, simulated_tenants
 
@@ -144,3 +147,33 @@ async def test_a_missing_permission_is_no_trouble_with_delta(tenant: SimulatedTe
 def test_a_cursor_of_a_listing_is_told_from_others(cursor: ListingCursor) -> None:
     assert ListingCursor.parse(cursor.text()) == cursor
     assert ListingCursor.parse("https://graph.microsoft.com/v1.0/x") is None
+
+
+async def test_a_page_of_folders_that_is_no_collection_is_not_taken_for_the_end() -> None:
+    def answer(seen: Seen) -> Reply:
+        found = [{"id": "f1", "displayName": "Inbox", "childFolderCount": 1}]
+        return Reply(
+            body={
+                "responses": [
+                    {
+                        "id": each["id"],
+                        "status": 200,
+                        "body": {"@odata.context": "folders"} if "childFolders" in each["url"] else {"value": found},
+                    }
+                    for each in seen.json()["requests"]
+                ]
+            }
+        )
+
+    resource = Resource(ResourceKind.MAILBOX, "user-1", "Ann", {"user_id": "user-1"})
+    async with (
+        GraphServer(handler=answer) as server,
+        GraphClient(FixedCredential(10**9), now=lambda: NOW, base_url=server.base_url) as client,
+    ):
+        with pytest.raises(SourceUnavailableError, match="no collection"):
+            await MailboxListing(client).folders(resource, "mailbox-1")
+
+
+def test_a_page_of_items_that_is_no_collection_is_not_taken_for_the_end() -> None:
+    with pytest.raises(SourceUnavailableError, match="no collection"):
+        listing_goes_on({"@odata.context": "items"}, ListingCursor())
