@@ -82,7 +82,10 @@ class SiteFetch:
             return await self._page(change)
         if change.kind is ItemKind.LIST_ITEM:
             return await self._row(change)
-        fresh = await self._definitions.settings()
+        try:
+            fresh = await self._definitions.settings()
+        except SourceNotFoundError as error:  # a site that is gone is told of by its feeds
+            return _failed(change, error.message)
         return _fetched(change, fresh, fresh.transient[DEFINITION].encode("ascii"))
 
     async def _page(self, change: Change) -> Fetched:
@@ -107,7 +110,10 @@ class SiteFetch:
         value = await self._client.get_json(request, self._asked("read a row of a list"))
         if row_id(list_id, text_of(value.get("id"))) != change.item_id:
             return _failed(change, "a row came without its id")
-        [texts] = await self._lookups.of(list_id, [value])
+        try:
+            [texts] = await self._lookups.of(list_id, [value])
+        except SourceNotFoundError as error:  # its list's columns: the row is there
+            return _failed(change, error.message)
         fresh = row_change(value, change.item_id, list_id, texts)
         return _fetched(change, fresh, fresh.transient[DEFINITION].encode("ascii"))
 

@@ -234,6 +234,14 @@ async def test_an_answer_without_the_asked_id_is_no_content(site: OddSite) -> No
     assert states == {change.item_id: FetchState.FAILED for change in asked}
 
 
+async def test_columns_that_are_not_found_do_not_make_an_item_gone(site: OddSite) -> None:
+    asked = [Change("L2:0000000001", ItemKind.LIST_ITEM, parent_id="L2"), Change("settings", ItemKind.SITE_SETTINGS)]
+    site.fault = lambda path: refused(404) if "/columns" in path else None
+    async with site.server, site.client() as client:
+        states = {each.asked.item_id: each.state async for each in SiteSource(client).fetch(SITE, asked)}
+    assert states == {change.item_id: FetchState.FAILED for change in asked}
+
+
 @pytest.mark.parametrize("part", ["/columns", "/lists/L2/contentTypes"])
 async def test_an_answer_that_is_no_collection_is_not_an_empty_one(site: OddSite, part: str) -> None:
     async with site.server:
