@@ -109,9 +109,7 @@ class SiteLibraries:
             self._roots[drive_id] = root_id
         return self._roots[drive_id]
 
-    async def _fields_of(
-        self, list_id: str, drive_id: str, living: Sequence[Change]
-    ) -> dict[str, dict[str, Any] | None]:
+    async def _fields_of(self, list_id: str, drive_id: str, living: Sequence[Change]) -> dict[str, Values | None]:
         """Values of people's own columns, by the file's id in its drive; None where they are refused."""
         try:
             columns = peoples_columns(await self._definitions.columns(list_id))
