@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 # Requests that find out what there is: asked once a run, whatever the number of changes.
-DIRECTORY = ("organization.", "users.", "token", "site.getAllSites", "site.subsites", "groups.", "reports.", "deletedItems.")
+DIRECTORY = (
+    "organization.",
+    "users.",
+    "token",
+    "site.getAllSites",
+    "site.subsites",
+    "groups.",
+    "reports.",
+    "deletedItems.",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,15 @@ from shared_code.backup.ports import CatalogLookup, SliceWriter, Source, Vault
 from shared_code.backup.state import SliceState
 from shared_code.errors import ThrottledError
 from shared_code.model.feed import Fetched, FetchState
-from shared_code.model.item import ItemKind, ItemVersion
+from shared_code.model.item import Change, ItemKind, ItemVersion
 from shared_code.model.outcome import SkipCause
 from shared_code.model.snapshot import FeedState, PartialFile, PendingChange
 from shared_code.model.versions import PreviousVersions
 
 BATCH_ITEMS = 500
 _BATCH_BYTES = 32 * 1024 * 1024
+# Causes that say nothing of what a folder is now: how it was stored before remains the last that is known of it.
+_UNREAD = frozenset({SkipCause.LIBRARY_UNREADABLE, SkipCause.DEFINITION_UNREADABLE})
 _log = logging.getLogger(__name__)
 
 
@@ -197,7 +199,8 @@ class BatchCopier:
 
     async def _skip(self, entry: PendingChange, cause: SkipCause, living: ItemVersion | None) -> None:
         self._state.skip(entry, cause)
-        if entry.change.kind.is_folder:  # what lies in it may well be stored, and needs its place
+        if entry.change.kind.is_folder and not _is_better(living, entry.change, cause):
+            # What lies in it may well be stored, and needs its place.
             await self._write(ItemVersion(entry.feed, entry.change))
         else:
             await self._keep(entry, living)
@@ -240,6 +243,11 @@ async def bury(state: SliceState, writer: SliceWriter, version: ItemVersion) -> 
 def _living(entry: PendingChange, previous: PreviousVersions) -> ItemVersion | None:
     newest = previous.by_key.get((entry.feed, entry.change.item_id))
     return newest if newest and not newest.change.deleted else None
+
+
+def _is_better(living: ItemVersion | None, change: Change, cause: SkipCause) -> bool:
+    """Whether what is stored of a folder tells more than this change does, which could not read it."""
+    return living is not None and cause in _UNREAD and change.opens_feed in ("", living.change.opens_feed)
 
 
 def _known(entry: PendingChange, fetched: Fetched, previous: PreviousVersions) -> list[ItemVersion]:

@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from shared_code.errors import SourceError
+from shared_code.errors import SourceError, SourceUnavailableError
 from shared_code.graph.answer import Asked
+from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
+from shared_code.graph.listed_in_batch import all_values
 from shared_code.graph.odata import text_of, values_of, with_query
 from shared_code.graph.site_columns import COLUMN_SELECT
 from shared_code.graph.site_names import (
@@ -30,6 +32,7 @@ from shared_code.model.outcome import SkipCause
 from shared_code.model.resource import Resource
 
 DEFINITION = "definition"
+UNREAD = "unread"
 LIBRARY_TEMPLATE = "documentLibrary"
 PAGES_TEMPLATE = "webPageLibrary"
 PERMISSION = "Sites.Read.All"
@@ -37,6 +40,8 @@ _SITE_SELECT = ("id", "name", "displayName", "description", "webUrl", "createdDa
 _LIST_SELECT = ("id", "name", "displayName", "description", "createdDateTime", "list")
 _TYPE_SELECT = ("id", "name", "description", "group", "hidden", "readOnly", "sealed")
 _PAGE_SIZE = 200
+_NOT_FOUND = 404
+_REVOKED = 401
 # What SharePoint may change in a definition without anybody's doing.
 _NOT_COMPARED = ("createdDateTime",)
 
@@ -56,13 +61,21 @@ class SiteDefinitions:
         site = await self._client.get_json(
             with_query(self._site.to_get_request_information(), select=_SITE_SELECT), self._asked("read a site")
         )
-        columns, types = await self._values(
-            [
-                with_query(self._site.columns.to_get_request_information(), select=COLUMN_SELECT, top=_PAGE_SIZE),
-                with_query(self._site.content_types.to_get_request_information(), select=_TYPE_SELECT, top=_PAGE_SIZE),
-            ],
-            self._asked("read a site's columns and content types"),
-        )
+        if not text_of(site.get("id")):
+            raise SourceUnavailableError("A site came without its id.", resource_id=self._resource.id)
+        asked = self._asked("read a site's columns and content types")
+        columns, types = [
+            await self._part(answer, asked)
+            for answer in await self._client.batch(
+                [
+                    with_query(self._site.columns.to_get_request_information(), select=COLUMN_SELECT, top=_PAGE_SIZE),
+                    with_query(
+                        self._site.content_types.to_get_request_information(), select=_TYPE_SELECT, top=_PAGE_SIZE
+                    ),
+                ],
+                asked,
+            )
+        ]
         value = {"site": _plain(site), "columns": _by_id(columns), "contentTypes": _by_id(types)}
         data = native_json(value)
         return Change(
@@ -76,7 +89,8 @@ class SiteDefinitions:
         )
 
     async def lists(self) -> list[Change]:
-        """Every list and library, the library of pages left out, as folders. Raises SourceError."""
+        """Every list and library, the library of pages left out, as folders. One whose columns or content types are
+        refused says so and keeps the others from nothing. Raises SourceError."""
         found = await self._all_of(
             with_query(self._site.lists.to_get_request_information(), select=_LIST_SELECT, top=_PAGE_SIZE),
             self._asked("list lists"),
@@ -90,13 +104,18 @@ class SiteDefinitions:
             infos.append(
                 with_query(builder.content_types.to_get_request_information(), select=_TYPE_SELECT, top=_PAGE_SIZE)
             )
-        described = await self._values(infos, self._asked("read lists' columns and content types"))
+        described = await self._parts(infos, self._asked("read lists' columns and content types"))
+        missing = [value for place, value in enumerate(found) if _NOT_FOUND in described[2 * place : 2 * place + 2]]
+        gone = await self._gone([text_of(value["id"]) for value in missing])
         titles = {text_of(value["id"]).lower(): text_of(value.get("displayName")) for value in found}
         changes = []
         for place, value in enumerate(found):
             list_id = text_of(value["id"])
             columns, types = described[2 * place], described[2 * place + 1]
-            self._columns[list_id] = columns
+            if list_id in gone:
+                continue
+            if not isinstance(columns, int):
+                self._columns[list_id] = columns
             changes.append(_list_change(value, columns, types, titles, drives.get(list_id, "")))
         return changes
 
@@ -127,25 +146,37 @@ class SiteDefinitions:
         for list_id, answer in zip(hidden, answers, strict=True):
             if answer.is_success:
                 drives[list_id] = text_of(answer.json_object().get("id"))
-            elif answer.status not in (403, 404):
-                raise answer.error(asked)
+            else:
+                raise_if_out_of_reach(answer, asked)
         return drives
 
-    async def _values(self, infos: Sequence[Any], asked: Asked) -> list[list[dict[str, Any]]]:
-        """The collections that these requests give, whole. Of a list that has gone meanwhile: nothing."""
-        found: list[list[dict[str, Any]]] = []
+    async def _parts(self, infos: Sequence[Any], asked: Asked) -> list[list[dict[str, Any]] | int]:
+        """The collections that these requests give, whole; the status in place of one that is refused."""
+        found: list[list[dict[str, Any]] | int] = []
         for answer in await self._client.batch(infos, asked) if infos else []:
-            if answer.status == 404:
-                found.append([])
-                continue
-            if not answer.is_success:
-                raise answer.error(asked)
-            page = answer.json_object()
-            values = values_of(page)
-            if link := text_of(page.get("@odata.nextLink")):
-                values += await self._all_of(self._client.link(link), asked)
-            found.append(values)
+            if answer.is_success:
+                found.append(await self._part(answer, asked))
+            else:
+                raise_if_out_of_reach(answer, asked)
+                found.append(answer.status)
         return found
+
+    async def _part(self, answer: BatchAnswer, asked: Asked) -> list[dict[str, Any]]:
+        if not answer.is_success:
+            raise answer.error(asked)
+        return await all_values(self._client, answer, asked)
+
+    async def _gone(self, list_ids: Sequence[str]) -> set[str]:
+        """Those of the lists that have gone since they were listed: a part that is not found proves nothing."""
+        infos = [
+            with_query(self._site.lists.by_list_id(list_id).to_get_request_information(), select=["id"])
+            for list_id in list_ids
+        ]
+        asked = self._asked("read a list")
+        answers = await self._client.batch(infos, asked) if infos else []
+        for answer in answers:
+            raise_if_out_of_reach(answer, asked)
+        return {list_id for list_id, answer in zip(list_ids, answers, strict=True) if answer.status == _NOT_FOUND}
 
     async def _all_of(self, request: Any, asked: Asked) -> list[dict[str, Any]]:
         values: list[dict[str, Any]] = []
@@ -166,32 +197,48 @@ def stored_definition(change: Change) -> Mapping[str, Any]:
     return definition
 
 
+def raise_if_out_of_reach(answer: BatchAnswer, asked: Asked) -> None:
+    """Raises for an answer that tells of the service or the app, not of the one thing that was asked for."""
+    if answer.is_success:
+        return
+    error = answer.error(asked)
+    if error.retryable or answer.status == _REVOKED:
+        raise error
+
+
 def _list_change(
     value: Mapping[str, Any],
-    columns: Sequence[Mapping[str, Any]],
-    types: Sequence[Mapping[str, Any]],
+    columns: Sequence[Mapping[str, Any]] | int,
+    types: Sequence[Mapping[str, Any]] | int,
     titles: Mapping[str, str],
     drive_id: str,
 ) -> Change:
+    """A list or library as a folder. ``columns`` and ``types``: the status of the refusal where they are refused; what
+    could not be read is no part of the definition, and named."""
     list_id = text_of(value["id"])
-    definition = {
-        **_plain(value),
-        "columns": [_named_lookup(column, titles) for column in _by_id(columns)],
-        "contentTypes": _by_id(types),
-    }
-    etag = computed_etag({name: entry for name, entry in definition.items() if name not in _NOT_COMPARED})
+    definition = _plain(value)
+    if not isinstance(columns, int):
+        definition["columns"] = [_named_lookup(column, titles) for column in _by_id(columns)]
+    if not isinstance(types, int):
+        definition["contentTypes"] = _by_id(types)
+    unread = {name: part for name, part in (("columns", columns), ("contentTypes", types)) if isinstance(part, int)}
+    if unread:
+        definition[UNREAD] = unread
     is_library = _template(value) == LIBRARY_TEMPLATE
+    skip_cause = ""
     if is_library and not drive_id:
-        opens_feed = ""
+        opens_feed, skip_cause = "", SkipCause.LIBRARY_UNREADABLE
     else:
         opens_feed = library_feed(list_id, drive_id) if is_library else list_feed(list_id)
+        skip_cause = SkipCause.DEFINITION_UNREADABLE if unread else ""
+    compared = {name: entry for name, entry in definition.items() if name not in _NOT_COMPARED}
     return Change(
         list_id,
         ItemKind.LIBRARY if is_library else ItemKind.LIST,
         name=text_of(value.get("displayName")) or text_of(value.get("name")),
-        etag=etag,
+        etag=computed_etag([compared, drive_id, skip_cause]),
         opens_feed=opens_feed,
-        skip_cause="" if opens_feed else SkipCause.LIBRARY_UNREADABLE,
+        skip_cause=skip_cause,
         properties={DEFINITION: definition, "driveId": drive_id} if is_library else {DEFINITION: definition},
     )
 

@@ -12,11 +12,12 @@ from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.concurrency import as_they_come
 from shared_code.graph.drive_fetch import DriveFetch
-from shared_code.graph.odata import with_query
+from shared_code.graph.failure_run import FailureRun
+from shared_code.graph.odata import text_of, with_query
 from shared_code.graph.site_definitions import DEFINITION, PERMISSION, SiteDefinitions
 from shared_code.graph.site_library import FILE_KINDS, drive_id_of, in_drive, in_site
 from shared_code.graph.site_lookups import LookupTexts
-from shared_code.graph.site_names import list_id_of, native_json, row_number, site_id_of
+from shared_code.graph.site_names import list_id_of, native_json, row_id, row_number, site_id_of
 from shared_code.graph.site_pages import CAST, PAGE_EXPAND, page_change, stored_page
 from shared_code.graph.site_rows import ROW_EXPAND, row_change
 from shared_code.model.feed import Fetched, FetchState
@@ -24,6 +25,7 @@ from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.resource import Resource
 
 _AT_ONCE = 8
+_MAX_REFUSALS_IN_A_ROW = 16
 
 
 class SiteFetch:
@@ -36,6 +38,7 @@ class SiteFetch:
         self._resource = resource
         self._definitions = definitions
         self._lookups = lookups
+        self._refusals = FailureRun(_MAX_REFUSALS_IN_A_ROW)
 
     async def fetch(self, changes: Sequence[Change]) -> AsyncGenerator[Fetched, None]:
         """One answer for each item: rows and settings first, which are at hand, then pages, then files by their
@@ -60,19 +63,30 @@ class SiteFetch:
                     yield in_site(fetched, asked[fetched.asked.item_id])
 
     async def _read(self, change: Change) -> Fetched:
+        """One item that is refused says nothing of the site; many in a row do, and then the refusal is raised."""
         try:
-            if change.kind is ItemKind.PAGE:
-                return await self._page(change)
-            if change.kind is ItemKind.LIST_ITEM:
-                return await self._row(change)
-            fresh = await self._definitions.settings()
-            return _fetched(change, fresh, fresh.transient[DEFINITION].encode("ascii"))
+            fetched = await self._fetch_one(change)
         except SourceNotFoundError:
             return Fetched(change, replace(change, deleted=True), FetchState.GONE, {})
-        except (ThrottledError, AccessDeniedError):
+        except ThrottledError:
             raise
+        except AccessDeniedError as error:
+            return _failed(change, self._refusals.failure(error))
         except SourceError as error:
-            return Fetched(change, change, FetchState.FAILED, {}, error=error.message)
+            return _failed(change, error.message)
+        self._refusals.success()
+        return fetched
+
+    async def _fetch_one(self, change: Change) -> Fetched:
+        if change.kind is ItemKind.PAGE:
+            return await self._page(change)
+        if change.kind is ItemKind.LIST_ITEM:
+            return await self._row(change)
+        try:
+            fresh = await self._definitions.settings()
+        except SourceNotFoundError as error:  # a site that is gone is told of by its feeds
+            return _failed(change, error.message)
+        return _fetched(change, fresh, fresh.transient[DEFINITION].encode("ascii"))
 
     async def _page(self, change: Change) -> Fetched:
         request = self._client.request(
@@ -84,7 +98,7 @@ class SiteFetch:
         value = await self._client.get_json(with_query(request, expand=PAGE_EXPAND), self._asked("read a page"))
         fresh = page_change(value)
         if fresh is None or fresh.item_id != change.item_id:
-            return Fetched(change, change, FetchState.FAILED, {}, error="a page came without its id")
+            return _failed(change, "a page came without its id")
         data = native_json(stored_page(value))
         return _fetched(change, replace(fresh, size_bytes=len(data)), data)
 
@@ -94,7 +108,12 @@ class SiteFetch:
         row = site.lists.by_list_id(list_id).items.by_list_item_id(row_number(change.item_id))
         request = with_query(row.to_get_request_information(), expand=ROW_EXPAND)
         value = await self._client.get_json(request, self._asked("read a row of a list"))
-        [texts] = await self._lookups.of(list_id, [value])
+        if row_id(list_id, text_of(value.get("id"))) != change.item_id:
+            return _failed(change, "a row came without its id")
+        try:
+            [texts] = await self._lookups.of(list_id, [value])
+        except SourceNotFoundError as error:  # its list's columns: the row is there
+            return _failed(change, error.message)
         fresh = row_change(value, change.item_id, list_id, texts)
         return _fetched(change, fresh, fresh.transient[DEFINITION].encode("ascii"))
 
@@ -104,3 +123,7 @@ class SiteFetch:
 
 def _fetched(asked: Change, read: Change, data: bytes) -> Fetched:
     return Fetched(asked, replace(read, transient={}), FetchState.FETCHED, {Form.NATIVE: data})
+
+
+def _failed(change: Change, error: str) -> Fetched:
+    return Fetched(change, change, FetchState.FAILED, {}, error=error)

@@ -12,20 +12,24 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shared_code.errors import SourceUnavailableError
+from shared_code.errors import SourceError, SourceUnavailableError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.drive_stream import DriveStream
 from shared_code.graph.odata import text_of, with_query
 from shared_code.graph.site_columns import peoples_columns
-from shared_code.graph.site_definitions import PERMISSION, SiteDefinitions
+from shared_code.graph.site_definitions import PERMISSION, SiteDefinitions, raise_if_out_of_reach
 from shared_code.graph.site_names import file_id, inner_id
 from shared_code.model.feed import Fetched
 from shared_code.model.item import Change, ItemKind
+from shared_code.model.outcome import SkipCause
 
 DRIVE_ID = "driveId"
 FIELDS = "fields"
+FIELDS_UNREAD = "fieldsUnread"
+WITHHELD = "withheld"
 FILE_KINDS = frozenset({ItemKind.FILE, ItemKind.FILE_VERSION})
+Values = dict[str, Any]
 
 
 def drive_id_of(change: Change) -> str:
@@ -47,7 +51,9 @@ def read_in_site(read: Change, asked: Change) -> Change:
     """A file as it was read, under the site's names."""
     kept = {name: asked.properties[name] for name in (DRIVE_ID, FIELDS) if name in asked.properties}
     properties = {**read.properties, **kept}
-    return replace(read, item_id=asked.item_id, parent_id=asked.parent_id, properties=properties)
+    found = replace(read, item_id=asked.item_id, parent_id=asked.parent_id, properties=properties)
+    is_marked = read.deleted or read.properties.get(FIELDS_UNREAD)
+    return _without_fields(found) if asked.properties.get(FIELDS_UNREAD) and not is_marked else found
 
 
 class LibraryStream:
@@ -91,7 +97,7 @@ class SiteLibraries:
         else:
             root_id, fields = "", {}
         return tuple(
-            _translated(change, list_id, drive_id, root_id, fields.get(change.item_id))
+            _translated(change, list_id, drive_id, root_id, fields.get(change.item_id, {}))
             for change in found
             if change.item_id != root_id
         )
@@ -106,11 +112,16 @@ class SiteLibraries:
             self._roots[drive_id] = root_id
         return self._roots[drive_id]
 
-    async def _fields_of(self, list_id: str, drive_id: str, asked_for: Sequence[Change]) -> dict[str, dict[str, Any]]:
-        """Values of people's own columns, by the file's id in its drive."""
+    async def _fields_of(self, list_id: str, drive_id: str, asked_for: Sequence[Change]) -> dict[str, Values | None]:
+        """Values of people's own columns, by the file's id in its drive; None where they are refused."""
         if not asked_for:
             return {}
-        columns = peoples_columns(await self._definitions.columns(list_id))
+        try:
+            columns = peoples_columns(await self._definitions.columns(list_id))
+        except SourceError as error:
+            if error.retryable or error.context.get("status") == 401:
+                raise
+            return {change.item_id: None for change in asked_for}
         columns.pop("Title", None)  # every library has it, and Office writes it into the file itself
         if not columns:
             return {}
@@ -120,15 +131,18 @@ class SiteLibraries:
             with_query(items.by_drive_item_id(change.item_id).list_item.to_get_request_information(), expand="fields")
             for change in asked_for
         ]
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, Values | None] = {}
         for change, answer in zip(asked_for, await self._client.batch(infos, asked), strict=True):
             if answer.is_success:
                 values = answer.json_object().get("fields")
                 own = {name for column in columns for name in (column, f"{column}LookupId")}
                 if isinstance(values, dict):
                     found[change.item_id] = {name: entry for name, entry in values.items() if name in own}
+                else:
+                    found[change.item_id] = None
             elif answer.status != 404:
-                raise answer.error(asked)
+                raise_if_out_of_reach(answer, asked)
+                found[change.item_id] = None
         return found
 
 
@@ -137,16 +151,26 @@ def _has_fields(change: Change) -> bool:
     return not change.deleted and change.kind is not ItemKind.FILE_VERSION
 
 
-def _translated(change: Change, list_id: str, drive_id: str, root_id: str, fields: dict[str, Any] | None) -> Change:
+def _translated(change: Change, list_id: str, drive_id: str, root_id: str, fields: Values | None) -> Change:
     parent_id = change.parent_id
     if not change.deleted:
         parent_id = list_id if parent_id in ("", root_id) else file_id(list_id, parent_id)
     properties: dict[str, Any] = {**change.properties, DRIVE_ID: drive_id}
     if fields:
         properties[FIELDS] = fields
-    return replace(
+    translated = replace(
         change,
         item_id=file_id(list_id, change.item_id),
         parent_id=parent_id,
         properties=change.properties if change.deleted else properties,
     )
+    return _without_fields(translated) if fields is None and not change.deleted else translated
+
+
+def _without_fields(change: Change) -> Change:
+    """A file whose columns' values are refused: stored without them, named, and under a tag that is not the service's
+    own, so that the next word on the file makes a new row."""
+    properties = {FIELDS_UNREAD: True, **change.properties}
+    if not properties.get(WITHHELD):
+        properties[WITHHELD] = SkipCause.COLUMNS_UNREADABLE
+    return replace(change, etag=f"{change.etag}#{FIELDS_UNREAD}", properties=properties)

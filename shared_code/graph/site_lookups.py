@@ -13,7 +13,7 @@ from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of, with_query
 from shared_code.graph.site_columns import Column, own_values, peoples_columns
-from shared_code.graph.site_definitions import PERMISSION, SiteDefinitions
+from shared_code.graph.site_definitions import PERMISSION, SiteDefinitions, raise_if_out_of_reach
 from shared_code.graph.site_names import site_id_of
 from shared_code.model.resource import Resource
 
@@ -79,10 +79,9 @@ class LookupTexts:
         for key, answer in zip(wanted, await self._client.batch(infos, asked) if infos else [], strict=True):
             if answer.is_success:
                 self._known[key] = text_of(_fields(answer.json_object()).get(key[1]))
-            elif answer.status in (400, 403, 404):
-                self._known[key] = ""
             else:
-                raise answer.error(asked)
+                raise_if_out_of_reach(answer, asked)
+                self._known[key] = ""
 
 
 def _fields(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -111,34 +111,36 @@ class SiteSource:
         return self._lookups[resource.id]
 
     async def _listing(self, resource: Resource, feed: str) -> tuple[str, FeedPage]:
-        if feed == SITE_FEED:
-            changes = [await self._definitions_of(resource).settings()]
-        elif feed == LISTS_FEED:
-            changes = await self._definitions_of(resource).lists()
-        else:
-            return feed, await self._pages_page(resource)
-        return feed, FeedPage(tuple(changes), None, finished=True)
-
-    async def _pages_page(self, resource: Resource) -> FeedPage:
-        """Pages that cannot be listed must not keep the rest of the site from being read: they stay as they were."""
+        """What cannot be listed must not keep the rest of the site from being read: it stays as it was."""
         try:
-            return FeedPage(tuple(await self._pages(resource)), None, finished=True)
+            return feed, FeedPage(tuple(await self._listed(resource, feed)), None, finished=True)
         except SourceError as error:
             if error.retryable or error.context.get("status") == 401:
                 raise
             await self._check_readable(resource, error)
-            return FeedPage((), None, finished=True, gone=True, error=error.message)
+            return feed, FeedPage((), None, finished=True, gone=True, error=error.message)
+
+    async def _listed(self, resource: Resource, feed: str) -> list[Change]:
+        if feed == SITE_FEED:
+            return [await self._definitions_of(resource).settings()]
+        if feed == LISTS_FEED:
+            return await self._definitions_of(resource).lists()
+        return await self._pages(resource)
 
     async def _pages(self, resource: Resource) -> list[Change]:
         request = self._client.request("GET", f"/sites/{{site}}/pages/{CAST}", site=site_id_of(resource))
         asked = Asked("list pages", PERMISSION, {"resource_id": resource.id})
         changes: dict[str, Change] = {}
+        has_pages = False
         try:
             async with aclosing(self._client.get_pages(request, asked)) as listing:
                 async for page in listing:
+                    has_pages = True
                     found = [page_change(value) for value in values_of(page)]
                     changes |= {change.item_id: change for change in found if change}
         except SourceNotFoundError:
+            if has_pages:
+                raise
             # A site without a library of pages (a classic one, or a channel's).
             return []
         return [pages_folder(), *changes.values()] if changes else []

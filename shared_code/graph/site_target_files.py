@@ -16,7 +16,7 @@ from shared_code.graph.drive_target_items import DriveTargetItems, file_times_of
 from shared_code.graph.drive_target_sharing import joined
 from shared_code.graph.odata import with_query
 from shared_code.graph.site_columns import own_values, to_fields, without_empty
-from shared_code.graph.site_library import FIELDS, in_drive
+from shared_code.graph.site_library import FIELDS, FIELDS_UNREAD, in_drive
 from shared_code.graph.site_names import file_id, inner_id, list_id_of
 from shared_code.graph.site_target_lists import READ, SiteTargetLists
 from shared_code.graph.site_target_places import LibraryPlace, place_of
@@ -29,6 +29,7 @@ from shared_code.model.write_back import RestoreItem, WriteState, Written
 
 _WRITE = "Sites.ReadWrite.All"
 _OCCUPIED = "The file is there with other values of its columns; choose replace to have the stored ones."
+_WERE_UNREAD = "The values of its columns could not be read on the day of the backup."
 _DIFFERS = "The file is there, and values of its columns could not be set."
 
 
@@ -97,6 +98,8 @@ class SiteTargetFiles:
         if written.target_id:
             outcome = replace(outcome, target_id=file_id(place.list_id, written.target_id))
         stored = item.version.change.properties.get(FIELDS)
+        if written.state is WriteState.RESTORED and item.version.change.properties.get(FIELDS_UNREAD):
+            return replace(outcome, state=WriteState.DIFFERS, error=_WERE_UNREAD)
         is_there = written.state in (WriteState.RESTORED, WriteState.EXISTING)
         if not is_there or not isinstance(stored, Mapping):
             return outcome
