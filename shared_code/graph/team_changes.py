@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shared_code.graph.odata import text_of, time_of
@@ -18,6 +19,7 @@ from shared_code.model.item import Change, ItemKind
 from shared_code.model.outcome import SkipCause
 
 READ = "read"
+UNREAD = "unread"
 _NAME_CHARACTERS = 120
 _TAG = re.compile(r"<[^<>]*>")  # a second "<" ends it, or "<<<<" would take for ever
 _SPACE = re.compile(r"\s+")
@@ -75,15 +77,26 @@ def channel_change(channel: Mapping[str, Any], *, is_primary: bool, owners: Sequ
 
 
 def channel_settings_change(
-    channel: Mapping[str, Any], members: Sequence[Mapping[str, Any]], tabs: Sequence[Mapping[str, Any]]
+    channel: Mapping[str, Any],
+    members: Sequence[Mapping[str, Any]],
+    tabs: Sequence[Mapping[str, Any]],
+    unread: Mapping[str, str] | None = None,
 ) -> Change:
-    """A channel's definition, its own members (private and shared ones have some) and its tabs as one item."""
+    """A channel's definition, its own members (private and shared ones have some) and its tabs as one item.
+
+    ``unread``: which of these could not be read, and the status that was answered. The item says so, as a part of what
+    is stored and in its properties, and is another one as soon as they can be read."""
     channel_id = text_of(channel.get("id"))
     people, pages = _without_annotations(members), _without_annotations(tabs)
-    native = {"channel": _without_annotations(channel), "members": people, "tabs": pages}
-    seen = [_chosen(channel, _CHANNEL_SETTINGS), _memberships(people), pages]
+    native: dict[str, Any] = {"channel": _without_annotations(channel), "members": people, "tabs": pages}
+    seen: list[Any] = [_chosen(channel, _CHANNEL_SETTINGS), _memberships(people), pages]
+    if unread:
+        native[UNREAD] = dict(unread)
+        seen.append(dict(unread))
     name = text_of(channel.get("displayName"))
-    return _settings_change(channel_settings_id(channel_id), ItemKind.CHANNEL_SETTINGS, channel_id, name, native, seen)
+    item_id = channel_settings_id(channel_id)
+    change = _settings_change(item_id, ItemKind.CHANNEL_SETTINGS, channel_id, name, native, seen)
+    return replace(change, properties={UNREAD: dict(unread)}) if unread else change
 
 
 def incoming_change(channel: Mapping[str, Any]) -> Change:

@@ -87,6 +87,8 @@ class TeamFetch:
                 value = await self._client.get_json(self._builder(change).to_get_request_information(), asked)
             except SourceNotFoundError:
                 return Fetched(change, change, FetchState.GONE, {})
+            if text_of(value.get("id")) != change.properties.get("messageId") or not text_of(value.get("messageType")):
+                raise SourceUnavailableError("The answer for a message is not that message.", **self._ids)
             fresh = message_change(value, text_of(change.properties.get("channelId")))
         if fresh is None or fresh.deleted or fresh.item_id != change.item_id:
             return Fetched(change, change, FetchState.GONE, {})

@@ -1,0 +1,180 @@
+"""Teams that answer oddly: nothing that is alive is buried, and one bad part stops nothing but itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared_code.errors import SourceUnavailableError
+from shared_code.graph.client import GraphClient
+from shared_code.graph.team_channels import TeamChannels
+from shared_code.graph.team_source import TeamSource
+from shared_code.model.feed import Fetched, FetchState
+from shared_code.model.item import Change, ItemKind
+from shared_code.model.resource import Resource, ResourceKind
+from tests.fakes.graph_server import FixedCredential, GraphServer, Reply, Seen
+
+TEAM = Resource(ResourceKind.TEAM, "t", "Team")
+IMAGE = '<img src="hostedContents/abc/$value">text'
+Fault = Callable[[str], Reply | None]
+
+
+def message(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "id": str(1_700_000_000_000 + number),
+        "messageType": "message",
+        "etag": "1",
+        "createdDateTime": "2026-01-01T00:00:00Z",
+        "body": {"contentType": "html", "content": "hello"},
+        "channelIdentity": {"channelId": "c1"},
+        **more,
+    }
+
+
+def refusal(status: int) -> Reply:
+    return Reply(status, {"error": {"code": "Odd", "message": "odd"}})
+
+
+class OddTeams:
+    """A team of two channels; ``fault`` answers first where it wants to."""
+
+    def __init__(self) -> None:
+        self.fault: Fault = lambda path: None
+        self.messages: list[Any] = [message(1)]
+        self.sent: list[tuple[str, str, Any]] = []
+        self.base_url = ""
+
+    def answer(self, seen: Seen) -> Reply:
+        if seen.path.endswith("/$batch"):
+            answers = [(each["id"], self.of(each["url"])) for each in seen.json()["requests"]]
+            headers = {"Content-Type": "application/json"}
+            return Reply(
+                200,
+                {
+                    "responses": [
+                        {"id": number, "status": reply.status, "headers": headers, "body": reply.body}
+                        for number, reply in answers
+                    ]
+                },
+            )
+        path = seen.path.removeprefix("/v1.0")
+        if seen.method != "GET":
+            self.sent.append((seen.method, path, json.loads(seen.body or b"{}")))
+            return Reply(200, {})
+        return self.of(path)
+
+    def of(self, path: str) -> Reply:
+        odd = self.fault(path)
+        if odd is not None:
+            return odd
+        place = path.partition("?")[0]
+        if "/hostedContents/" in place:
+            return Reply(200, b"png", {"Content-Type": "image/png"})
+        if place.endswith("/members"):
+            return Reply(200, {"value": [{"id": "m", "userId": "u", "roles": ["owner"]}]})
+        if place.endswith("/messages"):
+            return Reply(200, {"value": self.messages if "/c1/" in place else []})
+        if place.endswith("/channels"):
+            return Reply(200, {"value": [self.channel("c1"), self.channel("c2")]})
+        if place.endswith(("/channels/c1", "/channels/c2")):
+            return Reply(200, self.channel(place[-2:]))
+        if place.endswith("/primaryChannel"):
+            return Reply(200, self.channel("c1"))
+        if place.endswith("/teams/t"):
+            return Reply(200, {"id": "t", "displayName": "Team"})
+        return Reply(200, {"value": []})
+
+    def channel(self, channel_id: str) -> dict[str, Any]:
+        return {"id": channel_id, "displayName": f"Channel {channel_id}", "membershipType": "standard"}
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[GraphClient]:
+        async def at_once(_: float) -> None:
+            return None
+
+        async with GraphServer(handler=self.answer) as server:
+            self.base_url = server.base_url
+            credential = FixedCredential(10**9)
+            began = datetime(2026, 3, 1, tzinfo=UTC)
+            async with GraphClient(credential, now=lambda: began, base_url=server.base_url, sleep=at_once) as client:
+                yield client
+
+
+def on(part: str, reply: Reply) -> Fault:
+    return lambda path: reply if part in path else None
+
+
+async def fetched(client: GraphClient, change: Change) -> Fetched:
+    [answer] = [each async for each in TeamSource(client).fetch(TEAM, [change])]
+    return answer
+
+
+async def channels(client: GraphClient) -> dict[str, Change]:
+    return {change.item_id: change for change in await TeamChannels(client, TEAM).changes()}
+
+
+A_MESSAGE = Change(
+    "c1/1700000000001",
+    ItemKind.CHANNEL_MESSAGE,
+    parent_id="c1",
+    properties={"channelId": "c1", "messageId": "1700000000001"},
+)
+
+
+@pytest.mark.parametrize("body", [b"", {}, {"value": None}, {"value": {"id": "1"}}])
+@pytest.mark.parametrize(
+    ("part", "feed", "cursor"),
+    [
+        ("/channels/c1/messages", "messages:c1", None),
+        ("p2", "messages:c1", "list||{base}/teams/t/channels/c1/messages?p2=1"),
+        ("getAllMessages", "messages:c1", "since|2026-03-01T00:00:00Z|2026-03-01T00:00:00Z"),
+        ("/teams/t/channels", "channels", None),
+        ("/tabs", "channels", None),
+        ("/teams/t/members", "team", None),
+        ("replies", "messages:c1", None),
+    ],
+)
+async def test_an_answer_that_is_no_page_is_never_the_end(part: str, feed: str, cursor: str | None, body: Any) -> None:
+    odd = OddTeams()
+    odd.fault = lambda path: Reply(200, body) if part in path and "expand" not in path else None
+    if part in ("/channels/c1/messages", "/tabs"):
+        odd.fault = on(part, Reply(200, body))
+    async with odd.client() as client:
+        odd.messages = [message(1, **{"replies@odata.nextLink": f"{odd.base_url}/teams/t/replies?p=1"})]
+        if part != "replies":
+            odd.messages = [message(1)]
+        with pytest.raises(SourceUnavailableError):
+            await TeamSource(client).poll(TEAM, {feed: cursor and cursor.format(base=odd.base_url)})
+
+
+@pytest.mark.parametrize("body", [b"", {}, message(7), {"id": "1700000000001"}])
+async def test_an_answer_that_is_not_the_asked_message_fails_it_and_does_not_bury_it(body: Any) -> None:
+    odd = OddTeams()
+    odd.fault = on("/messages/", Reply(200, body))
+    async with odd.client() as client:
+        assert (await fetched(client, A_MESSAGE)).state is FetchState.FAILED
+
+
+@pytest.mark.parametrize("part", ["/teams/t?", "/primaryChannel"])
+async def test_a_team_or_channel_without_its_id_is_no_answer(part: str) -> None:
+    odd = OddTeams()
+    odd.fault = lambda path: Reply(200, b"") if part in f"{path}?" else None
+    async with odd.client() as client:
+        with pytest.raises(SourceUnavailableError):
+            await TeamSource(client).poll(TEAM, {"team": None, "channels": None})
+
+
+async def test_only_a_channels_own_absence_drops_it() -> None:
+    odd = OddTeams()
+    odd.fault = on("/c2/tabs", refusal(404))
+    async with odd.client() as client:
+        found = await channels(client)
+        assert {"c1", "c2", "c2/settings"} <= set(found)
+        assert found["c2/settings"].properties == {"unread": {"tabs": "404"}}
+        odd.fault = on("/c2", refusal(404))
+        assert "c2" not in await channels(client)
