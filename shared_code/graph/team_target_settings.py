@@ -17,6 +17,7 @@ from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of
 from shared_code.graph.team_channels import TeamChannels
 from shared_code.graph.team_target_channels import TargetChannels, read_of
+from shared_code.graph.team_target_home import marked
 from shared_code.model.resource import Resource
 from shared_code.model.restore import ConflictRule
 from shared_code.model.write_back import RestoreItem, WriteState, Written
@@ -59,15 +60,20 @@ class TargetSettings:
         self._channels = channels
         self._ids = {"resource_id": resource.id}
 
-    async def write_team(self, item: RestoreItem, stored: Mapping[str, Any], *, is_new: bool) -> Written:
-        """The team's settings, members and owners; read again at the end. ``is_new``: the team was made for this
-        restore, so that nothing of it is anybody's choice but its name."""
+    async def write_team(self, item: RestoreItem, stored: Mapping[str, Any], *, made_for: str) -> Written:
+        """The team's settings, members and owners; read again at the end. ``made_for``: the id of the team that this
+        one was made for by a restore, so that nothing of it is anybody's choice but its name, and the mark in its
+        description by which it is found again; "" for an original."""
         work = _Work()
         present = await self._team()
         own: dict[str, str] = {"team": self._team_id}
-        if is_new:
+        if made_for:
             item = replace(item, conflict=ConflictRule.REPLACE)
-            stored = {**stored, "team": {**(stored.get("team") or {}), "displayName": present["team"]["displayName"]}}
+            was = stored.get("team")
+            settings = dict(was) if isinstance(was, Mapping) else {}
+            settings["displayName"] = present["team"]["displayName"]
+            settings["description"] = marked(text_of(settings.get("description")), made_for)
+            stored = {**stored, "team": settings}
         await self._settings(item, work, _TEAM_SETTINGS, stored.get("team"), present.get("team"), "/teams/{team}", own)
         await self._members(item, work, stored, present, "/teams/{team}/members", own)
         again = await self._team() if work.tried else present

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 
@@ -14,6 +15,7 @@ from shared_code.errors import SourceUnavailableError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.team_channels import TeamChannels
 from shared_code.graph.team_source import TeamSource
+from shared_code.graph.team_target_home import TargetHome, marked
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, ItemKind
 from shared_code.model.resource import Resource, ResourceKind
@@ -178,3 +180,34 @@ async def test_only_a_channels_own_absence_drops_it() -> None:
         assert found["c2/settings"].properties == {"unread": {"tabs": "404"}}
         odd.fault = on("/c2", refusal(404))
         assert "c2" not in await channels(client)
+
+
+async def test_a_restore_takes_no_team_for_its_own_by_its_name_alone() -> None:
+    theirs = {"id": "99999999-0000-0000-0000-000000000000", "displayName": "Team (restored)", "description": "trap"}
+    ours = {"id": "11111111-0000-0000-0000-000000000000", "displayName": "Team (restored 2)"}
+    ours["description"] = marked("What it was for", "t")
+    other = {"id": "22222222-0000-0000-0000-000000000000", "displayName": "Team (restored)"}
+    other["description"] = marked("", "another team of this name")
+    groups, made = [theirs, other], list[dict[str, Any]]()
+
+    def answer(seen: Seen) -> Reply:
+        path = unquote_plus(seen.path)
+        if seen.method == "POST":
+            made.append(seen.json())
+            groups.append(ours)
+            return Reply(202, None, {"Location": f"/teams('{ours['id']}')/operations('1')"})
+        if "/groups" in path:
+            return Reply(200, {"value": [each for each in groups if f"eq '{each['displayName']}'" in path]})
+        lives = path.partition("?")[0].endswith(tuple(each["id"] for each in groups))
+        return Reply(200, {"id": path.rpartition("/")[2]}) if lives else refusal(404)
+
+    odd = OddTeams()
+    odd.answer = answer  # type: ignore[method-assign]
+    async with odd.client() as client:
+        assert await TargetHome(client, TEAM).find() is None
+        assert (await TargetHome(client, TEAM).make(["u"])).source_id == ours["id"]
+        assert made[0]["displayName"] == "Team (restored 2)"
+        assert made[0]["description"] == marked("", "t")
+        found = await TargetHome(client, TEAM).find()
+        assert found is not None
+        assert found.source_id == ours["id"]
