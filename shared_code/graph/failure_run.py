@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared_code.errors import SourceUnavailableError
+from shared_code.errors import SourceError
 
 
 class FailureRun:
@@ -17,7 +17,7 @@ class FailureRun:
         """Something could be read."""
         self._count = 0
 
-    def failure(self, error: SourceUnavailableError) -> str:
+    def failure(self, error: SourceError) -> str:
         """Something could not; returns what to say of its item. Raises ``error`` beyond the limit."""
         self._count += 1
         if self._count > self._limit:

@@ -20,6 +20,8 @@ from shared_code.model.outcome import SkipCause
 
 READ = "read"
 UNREAD = "unread"
+INCOMING = "incoming/"
+UNLISTED_INCOMING = "incoming"
 _NAME_CHARACTERS = 120
 _TAG = re.compile(r"<[^<>]*>")  # a second "<" ends it, or "<<<<" would take for ever
 _SPACE = re.compile(r"\s+")
@@ -102,10 +104,21 @@ def channel_settings_change(
 def incoming_change(channel: Mapping[str, Any]) -> Change:
     """A channel that another team shares with this one: named here, covered there."""
     return Change(
-        f"incoming/{text_of(channel.get('id'))}",
+        f"{INCOMING}{text_of(channel.get('id'))}",
         ItemKind.CHANNEL,
         name=text_of(channel.get("displayName")),
         etag="incoming",
+        skip_cause=SkipCause.CHANNEL_OF_ANOTHER_TEAM,
+    )
+
+
+def unlisted_incoming_change(status: str) -> Change:
+    """What stands for the channels that others share with this team when they cannot be listed."""
+    return Change(
+        UNLISTED_INCOMING,
+        ItemKind.CHANNEL,
+        name=f"Channels that other teams share could not be listed ({status})",
+        etag=f"unlisted.{status}",
         skip_cause=SkipCause.CHANNEL_OF_ANOTHER_TEAM,
     )
 

@@ -26,6 +26,7 @@ from shared_code.graph.team_changes import (
     incoming_change,
     membership_of,
     team_change,
+    unlisted_incoming_change,
 )
 from shared_code.model.item import Change
 from shared_code.model.resource import Resource
@@ -82,7 +83,7 @@ class TeamChannels:
         channels = await self.channels()
         info = self._team.primary_channel.to_get_request_information()
         primary = _named(await self._client.get_json(info, asked), asked)
-        incoming = await self._all(self._team.incoming_channels.to_get_request_information(), asked)
+        incoming = await self._incoming(asked)
         team_owners = owners_of(json.loads((await self.settings()).transient[READ])["members"])
         found: list[Change] = []
         for channel, parts in zip(channels, await self._parts(channels), strict=True):
@@ -93,8 +94,20 @@ class TeamChannels:
             owners = team_owners if membership_of(channel) == "standard" else owners_of(members)
             found.append(channel_change(channel, is_primary=is_primary, owners=owners[:MOST_OWNERS]))
             found.append(channel_settings_change(channel, members, tabs, parts.unread))
-        found += [incoming_change(channel) for channel in incoming if channel.get("id")]
-        return found
+        return found + incoming
+
+    async def _incoming(self, asked: Asked) -> list[Change]:
+        """The channels of other teams by name; one item that says so where they cannot be listed, for none of them is
+        stored here, and those that are keep being read."""
+        try:
+            listed = await self._all(self._team.incoming_channels.to_get_request_information(), asked)
+        except AccessDeniedError:
+            raise  # the same permission as for the team's own channels
+        except SourceError as error:
+            if error.retryable:
+                raise
+            return [unlisted_incoming_change(str(error.context.get("status", "")))]
+        return [incoming_change(channel) for channel in listed if text_of(channel.get("id"))]
 
     async def one(self, channel_id: str) -> Change:
         """The settings item of one channel, whole. Raises SourceNotFoundError, and SourceError when a part cannot be

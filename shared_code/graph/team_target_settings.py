@@ -15,6 +15,7 @@ from shared_code.errors import AccessDeniedError, SourceError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of
+from shared_code.graph.team_changes import UNREAD
 from shared_code.graph.team_channels import TeamChannels
 from shared_code.graph.team_target_channels import TargetChannels, read_of
 from shared_code.graph.team_target_home import marked
@@ -90,6 +91,9 @@ class TargetSettings:
         await self._settings(item, work, _CHANNEL_SETTINGS, wanted, present.get("channel"), path, own)
         await self._members(item, work, stored, present, f"{path}/members", own)
         await self._tabs(work, stored, present, f"{path}/tabs", own)
+        unread = stored.get(UNREAD)
+        for name, status in unread.items() if isinstance(unread, Mapping) else ():
+            work.refused[f"{name}, not read on the day of the backup"] = str(status)
         again = await self._channel(channel_id) if work.tried else present
         return _outcome(item, work, _still_missing(stored, again), channel_id)
 

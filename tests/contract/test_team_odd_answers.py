@@ -11,13 +11,15 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from shared_code.errors import SourceUnavailableError
+from shared_code.errors import AccessDeniedError, SourceUnavailableError
 from shared_code.graph.client import GraphClient
+from shared_code.graph.team_changes import message_change
 from shared_code.graph.team_channels import TeamChannels
+from shared_code.graph.team_import import StoredMessage
 from shared_code.graph.team_source import TeamSource
 from shared_code.graph.team_target_home import TargetHome, marked
 from shared_code.model.feed import Fetched, FetchState
-from shared_code.model.item import Change, ItemKind
+from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.resource import Resource, ResourceKind
 from tests.fakes.graph_server import FixedCredential, GraphServer, Reply, Seen
 
@@ -211,3 +213,64 @@ async def test_a_restore_takes_no_team_for_its_own_by_its_name_alone() -> None:
         found = await TargetHome(client, TEAM).find()
         assert found is not None
         assert found.source_id == ours["id"]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 423])
+async def test_an_image_that_cannot_be_read_is_left_out_and_named_on_its_message(status: int) -> None:
+    odd = OddTeams()
+    read = message(1, body={"contentType": "html", "content": IMAGE})
+    odd.fault = lambda path: (
+        refusal(status) if "/hostedContents/" in path else Reply(200, read) if "/messages/" in path else None
+    )
+    async with odd.client() as client:
+        fetch = await fetched(client, A_MESSAGE)
+        assert fetch.state is FetchState.FETCHED
+        assert json.loads(fetch.forms[Form.NATIVE])["unreadImages"] == {"abc": str(status)}
+        assert b"text" in fetch.forms[Form.READABLE]
+        assert b"1 inline image(s) could not be read" in fetch.forms[Form.READABLE]
+        stored = StoredMessage.of(json.loads(fetch.forms[Form.NATIVE]))
+        assert stored is not None
+        assert "1 inline image(s)" in " ".join(stored.losses())
+        assert fetch.change.properties["unreadImages"] == {"abc": str(status)}
+        listed = message_change(read, "c1")
+        assert listed is not None
+        assert (fetch.change.etag != listed.etag) == (status != 404), "what may come back is asked for again"
+
+
+async def test_one_message_that_is_denied_fails_alone_and_many_in_a_row_stop_the_team() -> None:
+    odd = OddTeams()
+    odd.fault = on("/messages/", refusal(403))
+    async with odd.client() as client:
+        assert (await fetched(client, A_MESSAGE)).state is FetchState.FAILED
+        with pytest.raises(AccessDeniedError):
+            [_ async for _ in TeamSource(client).fetch(TEAM, [A_MESSAGE] * 20)]
+
+
+@pytest.mark.parametrize("status", [400, 403])
+async def test_tabs_of_one_channel_that_cannot_be_read_are_noted_on_it(status: int) -> None:
+    odd = OddTeams()
+    odd.fault = on("/c2/tabs", refusal(status))
+    async with odd.client() as client:
+        found = await channels(client)
+        assert found["c2/settings"].properties == {"unread": {"tabs": str(status)}}
+        assert json.loads(found["c2/settings"].transient["read"])["unread"] == {"tabs": str(status)}
+        odd.fault = lambda path: None
+        whole = await channels(client)
+        assert whole["c2/settings"].etag != found["c2/settings"].etag
+        assert whole["c1/settings"] == found["c1/settings"]
+
+
+async def test_a_team_whose_incoming_channels_cannot_be_listed_says_so_and_forgets_none() -> None:
+    odd = OddTeams()
+    shared = Reply(200, {"value": [{"id": "theirs", "displayName": "Theirs"}]})
+    odd.fault = on("/incomingChannels", shared)
+    async with odd.client() as client:
+        source, cursor = TeamSource(client), None
+        cursor = (await source.poll(TEAM, {"channels": cursor}))["channels"].cursor
+        odd.fault = on("/incomingChannels", refusal(400))
+        page = (await source.poll(TEAM, {"channels": cursor}))["channels"]
+        assert [change.item_id for change in page.changes if change.deleted] == []
+        assert "could not be listed (400)" in next(each.name for each in page.changes if each.item_id == "incoming")
+        odd.fault = on("/incomingChannels", shared)
+        page = (await source.poll(TEAM, {"channels": page.cursor}))["channels"]
+        assert [change.item_id for change in page.changes if change.deleted] == ["incoming"]
