@@ -63,7 +63,7 @@ class TargetChannels:
         if properties.get("primary"):
             return await self._primary()
         membership = text_of(properties.get("membershipType")) or "standard"
-        names = [stored.name, _restored(stored.name)]
+        names = [stored.name, restored_name(stored.name)]
         for name in names:
             for channel in known.values():
                 if text_of(channel.get("displayName")) == name and membership_of(channel) == membership:
@@ -186,5 +186,6 @@ async def _taken(client: GraphClient, info: Any, body: Mapping[str, Any], asked:
     return True
 
 
-def _restored(name: str) -> str:
+def restored_name(name: str) -> str:
+    """The name that a channel comes back under when its own is taken."""
     return name[: LONGEST_NAME - len(_SUFFIX)].rstrip() + _SUFFIX

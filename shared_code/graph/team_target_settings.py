@@ -17,7 +17,7 @@ from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of
 from shared_code.graph.team_changes import UNREAD
 from shared_code.graph.team_channels import TeamChannels
-from shared_code.graph.team_target_channels import TargetChannels, read_of
+from shared_code.graph.team_target_channels import TargetChannels, read_of, restored_name
 from shared_code.graph.team_target_home import marked
 from shared_code.model.resource import Resource
 from shared_code.model.restore import ConflictRule
@@ -86,7 +86,8 @@ class TargetSettings:
         present = await self._channel(channel_id)
         path = "/teams/{team}/channels/{channel}"
         wanted = dict(stored.get("channel") or {})
-        if text_of((present.get("channel") or {}).get("displayName")).startswith(text_of(wanted.get("displayName"))):
+        name = text_of(wanted.get("displayName"))
+        if text_of((present.get("channel") or {}).get("displayName")) == restored_name(name):
             wanted.pop("displayName", None)  # made again under the next best name
         await self._settings(item, work, _CHANNEL_SETTINGS, wanted, present.get("channel"), path, own)
         await self._members(item, work, stored, present, f"{path}/members", own)

@@ -17,10 +17,14 @@ from shared_code.graph.team_changes import message_change
 from shared_code.graph.team_channels import TeamChannels
 from shared_code.graph.team_import import StoredMessage
 from shared_code.graph.team_source import TeamSource
+from shared_code.graph.team_target_channels import TargetChannels
 from shared_code.graph.team_target_home import TargetHome, marked
+from shared_code.graph.team_target_settings import TargetSettings
 from shared_code.model.feed import Fetched, FetchState
-from shared_code.model.item import Change, Form, ItemKind
+from shared_code.model.item import Change, Form, ItemKind, ItemVersion
 from shared_code.model.resource import Resource, ResourceKind
+from shared_code.model.restore import ConflictRule
+from shared_code.model.write_back import RestoreItem
 from tests.fakes.graph_server import FixedCredential, GraphServer, Reply, Seen
 
 TEAM = Resource(ResourceKind.TEAM, "t", "Team")
@@ -274,3 +278,29 @@ async def test_a_team_whose_incoming_channels_cannot_be_listed_says_so_and_forge
         odd.fault = on("/incomingChannels", shared)
         page = (await source.poll(TEAM, {"channels": page.cursor}))["channels"]
         assert [change.item_id for change in page.changes if change.deleted] == ["incoming"]
+
+
+async def unopened(form: Form) -> AsyncIterator[bytes]:
+    yield b""
+
+
+async def nobodys(target_id: str) -> bool:
+    return False
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [("Channel", "Channel"), ("Chan", "Chan"), ("Other", "Other"), ("Channel c2", None), ("Plans", None)],
+)
+async def test_a_renamed_channel_gets_its_name_back_under_replace(stored: str, expected: str | None) -> None:
+    odd = OddTeams()
+    if stored == "Plans":
+        made_again = {**odd.channel("c2"), "displayName": "Plans (restored)"}
+        odd.fault = lambda path: Reply(200, made_again) if path.partition("?")[0].endswith("/c2") else None
+    change = Change("c2/settings", ItemKind.CHANNEL_SETTINGS)
+    version = ItemVersion("channels", change, 1)
+    item = RestoreItem(version, "c2", ConflictRule.REPLACE, False, True, unopened, nobodys)
+    async with odd.client() as client:
+        settings = TargetSettings(client, TEAM, TargetChannels(client, TEAM))
+        await settings.write_channel(item, {"channel": {**odd.channel("c2"), "displayName": stored}}, "c2")
+    assert [body.get("displayName") for _, _, body in odd.sent] == ([expected] if expected else [])
