@@ -128,10 +128,17 @@ def membership_of(channel: Mapping[str, Any]) -> str:
     return text_of(channel.get("membershipType")) or "standard"
 
 
+def roles_of(member: Mapping[str, Any]) -> list[str]:
+    """The roles of a member; none where that is no list."""
+    roles = member.get("roles")
+    return [role for role in roles if isinstance(role, str)] if isinstance(roles, list) else []
+
+
 def message_change(value: Mapping[str, Any], channel_id: str) -> Change | None:
     """A message or reply; None for a system message, which is no content of people, and for one without an id.
 
-    Deleted messages keep their place at Graph, without content: that is a deletion.
+    Deleted messages keep their place at Graph, without content: that is a deletion. One that cannot be kept as it is
+    (nested deeper than JSON is written) comes without what was read, so that it fails alone, when it is fetched.
     """
     message_id, root_id = text_of(value.get("id")), text_of(value.get("replyToId"))
     if not message_id or text_of(value.get("messageType")) != "message":
@@ -139,8 +146,7 @@ def message_change(value: Mapping[str, Any], channel_id: str) -> Change | None:
     place = MessagePlace(channel_id, message_id, root_id)
     if value.get("deletedDateTime"):
         return Change(place.item_id, ItemKind.CHANNEL_MESSAGE, deleted=True, parent_id=channel_id)
-    own = {name: entry for name, entry in value.items() if not name.startswith("replies")}
-    text = canonical(_without_annotations(own))
+    text = _kept_text(value)
     return Change(
         place.item_id,
         ItemKind.CHANNEL_MESSAGE,
@@ -155,7 +161,7 @@ def message_change(value: Mapping[str, Any], channel_id: str) -> Change | None:
             "messageId": message_id,
             **({"rootId": root_id} if root_id else {}),
         },
-        transient={READ: text},
+        transient={READ: text} if text else {},
     )
 
 
@@ -200,6 +206,14 @@ def _settings_change(item_id: str, kind: ItemKind, parent_id: str, name: str, na
     )
 
 
+def _kept_text(value: Mapping[str, Any]) -> str:
+    own = {name: entry for name, entry in value.items() if not name.startswith("replies")}
+    try:
+        return canonical(_without_annotations(own))
+    except (RecursionError, ValueError):
+        return ""
+
+
 def _message_etag(value: Mapping[str, Any], text: str) -> str:
     # lastModifiedDateTime covers reactions too ("chatMessage resource type", checked 2026-11).
     stamps = f"{text_of(value.get('etag'))}.{text_of(value.get('lastModifiedDateTime'))}"
@@ -219,7 +233,7 @@ def _chosen(value: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _memberships(members: Any) -> list[list[Any]]:
-    return sorted([text_of(member.get("userId")), sorted(map(str, member.get("roles") or []))] for member in members)
+    return sorted([text_of(member.get("userId")), sorted(roles_of(member))] for member in members)
 
 
 def _without_annotations(value: Any) -> Any:

@@ -25,6 +25,7 @@ from shared_code.graph.team_changes import (
     channel_settings_change,
     incoming_change,
     membership_of,
+    roles_of,
     team_change,
     unlisted_incoming_change,
 )
@@ -185,5 +186,5 @@ def _named(value: dict[str, Any], asked: Asked) -> dict[str, Any]:
 
 def owners_of(members: Sequence[Mapping[str, Any]]) -> list[str]:
     """User ids of those members who own the team or channel, in order."""
-    owners = [text_of(each.get("userId")) for each in members if "owner" in (each.get("roles") or [])]
+    owners = [text_of(each.get("userId")) for each in members if "owner" in roles_of(each)]
     return sorted(owner for owner in owners if owner)

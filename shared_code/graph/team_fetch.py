@@ -94,6 +94,8 @@ class TeamFetch:
             fresh = message_change(value, text_of(change.properties.get("channelId")))
         if fresh is None or fresh.deleted or fresh.item_id != change.item_id:
             return Fetched(change, change, FetchState.GONE, {})
+        if READ not in fresh.transient:
+            raise SourceError("The message is nested too deep to be kept.", **self._ids)
         message: dict[str, Any] = json.loads(fresh.transient[READ])
         images, unread = await self._images(fresh, message)
         native: dict[str, Any] = {"message": message, "hostedContents": images}

@@ -127,7 +127,8 @@ class TeamMessages:
     ) -> tuple[Change, ...]:
         found: dict[str, Change] = {}
         for message in messages:
-            replies = [reply for reply in message.get("replies") or [] if isinstance(reply, dict)]
+            listed = message.get("replies")
+            replies = [reply for reply in listed if isinstance(reply, dict)] if isinstance(listed, list) else []
             link = text_of(message.get("replies@odata.nextLink"))
             if link:
                 async with aclosing(self._client.get_pages(self._client.link(link), asked)) as pages:

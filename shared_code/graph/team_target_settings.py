@@ -15,7 +15,7 @@ from shared_code.errors import AccessDeniedError, SourceError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of
-from shared_code.graph.team_changes import UNREAD
+from shared_code.graph.team_changes import UNREAD, roles_of
 from shared_code.graph.team_channels import TeamChannels
 from shared_code.graph.team_target_channels import TargetChannels, read_of, restored_name
 from shared_code.graph.team_target_home import marked
@@ -136,13 +136,13 @@ class TargetSettings:
         there = {text_of(each.get("userId")): each for each in present.get("members") or []}
         asked = Asked("add members", "TeamMember.ReadWrite.All and ChannelMember.ReadWrite.All", self._ids)
         for member in stored.get("members") or []:
-            user_id, roles = text_of(member.get("userId")), list(member.get("roles") or [])
+            user_id, roles = text_of(member.get("userId")), roles_of(member)
             if not user_id:
                 work.refused["a member without an account"] = "no id"
             elif user_id not in there:
                 body = self._channels.member_body(user_id, [role for role in roles if role == "owner"])
                 await self._try(work, f"member {user_id}", self._client.request("POST", path, **own), body, asked)
-            elif roles != list(there[user_id].get("roles") or []):
+            elif roles != roles_of(there[user_id]):
                 if item.conflict is not ConflictRule.REPLACE and "owner" not in roles:
                     work.left.append(f"roles of {user_id}")
                     continue
@@ -165,7 +165,8 @@ class TargetSettings:
             if _tab_key(tab) in there:
                 continue
             name, app_id = _tab_key(tab)
-            configuration = tab.get("configuration") or {}
+            was = tab.get("configuration")
+            configuration = was if isinstance(was, Mapping) else {}
             body = {
                 "displayName": name,
                 "teamsApp@odata.bind": f"{self._client.base_url}/appCatalogs/teamsApps/{app_id}",

@@ -304,3 +304,42 @@ async def test_a_renamed_channel_gets_its_name_back_under_replace(stored: str, e
         settings = TargetSettings(client, TEAM, TargetChannels(client, TEAM))
         await settings.write_channel(item, {"channel": {**odd.channel("c2"), "displayName": stored}}, "c2")
     assert [body.get("displayName") for _, _, body in odd.sent] == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize("roles", [5, "owner", {"owner": 1}, [5, None, {}], None])
+async def test_roles_that_are_no_list_make_nobody_an_owner_and_stop_nothing(roles: Any) -> None:
+    odd = OddTeams()
+    members = [{"id": "m", "userId": "u", "roles": roles}, {"id": "n", "userId": "w", "roles": ["owner"]}]
+    odd.fault = on("/members", Reply(200, {"value": members}))
+    change = Change("0.team", ItemKind.TEAM_SETTINGS)
+    item = RestoreItem(ItemVersion("team", change, 1), "", ConflictRule.REPLACE, False, True, unopened, nobodys)
+    async with odd.client() as client:
+        assert (await channels(client))["c1"].properties["owners"] == ["w"]
+        assert await TargetChannels(client, TEAM).owner() == "w"
+        settings = TargetSettings(client, TEAM, TargetChannels(client, TEAM))
+        stored = {"team": {"displayName": "Team"}, "members": [*members, {"userId": "x", "roles": roles}]}
+        await settings.write_team(item, stored, made_for="")
+    assert [body["roles"] for _, _, body in odd.sent] == [[]]
+
+
+async def test_a_message_of_odd_types_is_read_and_the_others_with_it() -> None:
+    odd = OddTeams()
+    nested: Any = []
+    for _ in range(600):
+        nested = [nested]
+    odd.messages = [
+        message(1, replies=5, subject=5, attachments=5, reactions="x", **{"from": [1]}),
+        message(2, body=7, createdDateTime={}, lastModifiedDateTime=[], etag=1),
+        message(3, odd=nested),
+        message(4),
+    ]
+    odd.fault = lambda path: Reply(200, odd.messages[2]) if "/messages/" in path else None
+    async with odd.client() as client:
+        page = (await TeamSource(client).poll(TEAM, {"messages:c1": None}))["messages:c1"]
+        assert [change.properties["messageId"][-1] for change in page.changes] == ["1", "2", "3", "4"]
+        states = {
+            each.asked.properties["messageId"][-1]: each.state
+            async for each in TeamSource(client).fetch(TEAM, page.changes)
+        }
+    assert {states[number] for number in "124"} == {FetchState.FETCHED}
+    assert states["3"] in {FetchState.FAILED, FetchState.FETCHED}, "by how deep this Python can go"
