@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shared_code.graph.odata import text_of, time_of
@@ -18,6 +19,9 @@ from shared_code.model.item import Change, ItemKind
 from shared_code.model.outcome import SkipCause
 
 READ = "read"
+UNREAD = "unread"
+INCOMING = "incoming/"
+UNLISTED_INCOMING = "incoming"
 _NAME_CHARACTERS = 120
 _TAG = re.compile(r"<[^<>]*>")  # a second "<" ends it, or "<<<<" would take for ever
 _SPACE = re.compile(r"\s+")
@@ -75,24 +79,46 @@ def channel_change(channel: Mapping[str, Any], *, is_primary: bool, owners: Sequ
 
 
 def channel_settings_change(
-    channel: Mapping[str, Any], members: Sequence[Mapping[str, Any]], tabs: Sequence[Mapping[str, Any]]
+    channel: Mapping[str, Any],
+    members: Sequence[Mapping[str, Any]],
+    tabs: Sequence[Mapping[str, Any]],
+    unread: Mapping[str, str] | None = None,
 ) -> Change:
-    """A channel's definition, its own members (private and shared ones have some) and its tabs as one item."""
+    """A channel's definition, its own members (private and shared ones have some) and its tabs as one item.
+
+    ``unread``: which of these could not be read, and the status that was answered. The item says so, as a part of what
+    is stored and in its properties, and is another one as soon as they can be read."""
     channel_id = text_of(channel.get("id"))
     people, pages = _without_annotations(members), _without_annotations(tabs)
-    native = {"channel": _without_annotations(channel), "members": people, "tabs": pages}
-    seen = [_chosen(channel, _CHANNEL_SETTINGS), _memberships(people), pages]
+    native: dict[str, Any] = {"channel": _without_annotations(channel), "members": people, "tabs": pages}
+    seen: list[Any] = [_chosen(channel, _CHANNEL_SETTINGS), _memberships(people), pages]
+    if unread:
+        native[UNREAD] = dict(unread)
+        seen.append(dict(unread))
     name = text_of(channel.get("displayName"))
-    return _settings_change(channel_settings_id(channel_id), ItemKind.CHANNEL_SETTINGS, channel_id, name, native, seen)
+    item_id = channel_settings_id(channel_id)
+    change = _settings_change(item_id, ItemKind.CHANNEL_SETTINGS, channel_id, name, native, seen)
+    return replace(change, properties={UNREAD: dict(unread)}) if unread else change
 
 
 def incoming_change(channel: Mapping[str, Any]) -> Change:
     """A channel that another team shares with this one: named here, covered there."""
     return Change(
-        f"incoming/{text_of(channel.get('id'))}",
+        f"{INCOMING}{text_of(channel.get('id'))}",
         ItemKind.CHANNEL,
         name=text_of(channel.get("displayName")),
         etag="incoming",
+        skip_cause=SkipCause.CHANNEL_OF_ANOTHER_TEAM,
+    )
+
+
+def unlisted_incoming_change(status: str) -> Change:
+    """What stands for the channels that others share with this team when they cannot be listed."""
+    return Change(
+        UNLISTED_INCOMING,
+        ItemKind.CHANNEL,
+        name=f"Channels that other teams share could not be listed ({status})",
+        etag=f"unlisted.{status}",
         skip_cause=SkipCause.CHANNEL_OF_ANOTHER_TEAM,
     )
 
@@ -102,10 +128,17 @@ def membership_of(channel: Mapping[str, Any]) -> str:
     return text_of(channel.get("membershipType")) or "standard"
 
 
+def roles_of(member: Mapping[str, Any]) -> list[str]:
+    """The roles of a member; none where that is no list."""
+    roles = member.get("roles")
+    return [role for role in roles if isinstance(role, str)] if isinstance(roles, list) else []
+
+
 def message_change(value: Mapping[str, Any], channel_id: str) -> Change | None:
     """A message or reply; None for a system message, which is no content of people, and for one without an id.
 
-    Deleted messages keep their place at Graph, without content: that is a deletion.
+    Deleted messages keep their place at Graph, without content: that is a deletion. One that cannot be kept as it is
+    (nested deeper than JSON is written) comes without what was read, so that it fails alone, when it is fetched.
     """
     message_id, root_id = text_of(value.get("id")), text_of(value.get("replyToId"))
     if not message_id or text_of(value.get("messageType")) != "message":
@@ -113,8 +146,7 @@ def message_change(value: Mapping[str, Any], channel_id: str) -> Change | None:
     place = MessagePlace(channel_id, message_id, root_id)
     if value.get("deletedDateTime"):
         return Change(place.item_id, ItemKind.CHANNEL_MESSAGE, deleted=True, parent_id=channel_id)
-    own = {name: entry for name, entry in value.items() if not name.startswith("replies")}
-    text = canonical(_without_annotations(own))
+    text = _kept_text(value)
     return Change(
         place.item_id,
         ItemKind.CHANNEL_MESSAGE,
@@ -129,7 +161,7 @@ def message_change(value: Mapping[str, Any], channel_id: str) -> Change | None:
             "messageId": message_id,
             **({"rootId": root_id} if root_id else {}),
         },
-        transient={READ: text},
+        transient={READ: text} if text else {},
     )
 
 
@@ -174,6 +206,14 @@ def _settings_change(item_id: str, kind: ItemKind, parent_id: str, name: str, na
     )
 
 
+def _kept_text(value: Mapping[str, Any]) -> str:
+    own = {name: entry for name, entry in value.items() if not name.startswith("replies")}
+    try:
+        return canonical(_without_annotations(own))
+    except (RecursionError, ValueError):
+        return ""
+
+
 def _message_etag(value: Mapping[str, Any], text: str) -> str:
     # lastModifiedDateTime covers reactions too ("chatMessage resource type", checked 2026-11).
     stamps = f"{text_of(value.get('etag'))}.{text_of(value.get('lastModifiedDateTime'))}"
@@ -193,7 +233,7 @@ def _chosen(value: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _memberships(members: Any) -> list[list[Any]]:
-    return sorted([text_of(member.get("userId")), sorted(map(str, member.get("roles") or []))] for member in members)
+    return sorted([text_of(member.get("userId")), sorted(roles_of(member))] for member in members)
 
 
 def _without_annotations(value: Any) -> Any:

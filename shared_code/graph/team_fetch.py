@@ -9,6 +9,7 @@ import base64
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,7 @@ from shared_code.graph.odata import text_of
 from shared_code.graph.team_changes import READ, canonical, message_change
 from shared_code.graph.team_channels import TeamChannels
 from shared_code.graph.team_messages import READ_MESSAGES
-from shared_code.graph.team_readable import HOSTED, readable
+from shared_code.graph.team_readable import HOSTED, UNREAD_IMAGES, readable
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.resource import Resource
@@ -35,6 +36,7 @@ from shared_code.model.resource import Resource
 # "Microsoft Graph service-specific throttling limits" (checked 2026-11): 4 requests a second and team.
 _AT_ONCE = 4
 _MAX_FAILURES_IN_A_ROW = 8
+_ABSENT = "404"
 
 
 class TeamFetch:
@@ -60,9 +62,9 @@ class TeamFetch:
                 fetched = await self._message(change)
             else:
                 fetched = await self._settings(change)
-        except (AccessDeniedError, ThrottledError):
+        except ThrottledError:
             raise
-        except SourceUnavailableError as error:
+        except (AccessDeniedError, SourceUnavailableError) as error:
             return Fetched(change, change, FetchState.FAILED, {}, error=self._failures.failure(error))
         except SourceError as error:
             return Fetched(change, change, FetchState.FAILED, {}, error=error.message)
@@ -87,25 +89,41 @@ class TeamFetch:
                 value = await self._client.get_json(self._builder(change).to_get_request_information(), asked)
             except SourceNotFoundError:
                 return Fetched(change, change, FetchState.GONE, {})
+            if text_of(value.get("id")) != change.properties.get("messageId") or not text_of(value.get("messageType")):
+                raise SourceUnavailableError("The answer for a message is not that message.", **self._ids)
             fresh = message_change(value, text_of(change.properties.get("channelId")))
         if fresh is None or fresh.deleted or fresh.item_id != change.item_id:
             return Fetched(change, change, FetchState.GONE, {})
+        if READ not in fresh.transient:
+            raise SourceError("The message is nested too deep to be kept.", **self._ids)
         message: dict[str, Any] = json.loads(fresh.transient[READ])
-        native = {"message": message, "hostedContents": await self._images(fresh, message)}
+        images, unread = await self._images(fresh, message)
+        native: dict[str, Any] = {"message": message, "hostedContents": images}
+        if unread:
+            native[UNREAD_IMAGES] = unread
+            # Another etag than a listing brings, so that the next one has the message read again.
+            etag = fresh.etag if set(unread.values()) == {_ABSENT} else f"{fresh.etag}#unread"
+            fresh = replace(fresh, etag=etag, properties={**fresh.properties, UNREAD_IMAGES: unread})
         forms = {Form.NATIVE: canonical(native).encode(), Form.READABLE: readable(native)}
         return Fetched(change, fresh, FetchState.FETCHED, forms)
 
-    async def _images(self, change: Change, message: Mapping[str, Any]) -> list[dict[str, str]]:
+    async def _images(self, change: Change, message: Mapping[str, Any]) -> tuple[list[dict[str, str]], dict[str, str]]:
+        """The images that could be read, and the status that was answered for each of the others: the text is kept all
+        the same. Raises for throttling and a service that is down."""
         body = message.get("body")
         content = text_of(body.get("content")) if isinstance(body, Mapping) else ""
         images: list[dict[str, str]] = []
+        unread: dict[str, str] = {}
         for content_id in dict.fromkeys(HOSTED.findall(content)):
             hosted = self._builder(change).hosted_contents.by_chat_message_hosted_content_id(content_id)
             asked = Asked("read an inline image", READ_MESSAGES, self._ids)
             try:
                 answer = await self._client.send(hosted.content.to_get_request_information(), asked)
-            except SourceNotFoundError:
-                continue  # the message names an image that Graph does not have; the text is kept all the same
+            except SourceError as error:
+                if error.retryable:
+                    raise
+                unread[content_id] = str(error.context.get("status", ""))
+                continue
             images.append(
                 {
                     "id": content_id,
@@ -113,7 +131,7 @@ class TeamFetch:
                     "contentBytes": base64.b64encode(answer.body).decode("ascii"),
                 }
             )
-        return images
+        return images, unread
 
     def _builder(self, change: Change) -> Any:
         properties = change.properties

@@ -13,13 +13,13 @@ import hashlib
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared_code.graph.odata import text_of, time_of
 from shared_code.graph.team_changes import author_of, plain_text
-from shared_code.graph.team_readable import HOSTED
+from shared_code.graph.team_readable import HOSTED, UNREAD_IMAGES
 
 _MENTION = re.compile(r"</?at(?:\s[^<>]*)?>", re.IGNORECASE)
 _ATTACHMENT = re.compile(r"<attachment\s+id=[\"']([^\"'<>]*)[\"'][^<>]*>(?:\s*</attachment>)?", re.IGNORECASE)
@@ -33,6 +33,7 @@ class StoredMessage:
 
     message: Mapping[str, Any]
     images: tuple[Mapping[str, Any], ...]
+    unread_images: int = 0
 
     @classmethod
     def of(cls, native: Any) -> StoredMessage | None:
@@ -42,7 +43,8 @@ class StoredMessage:
             return None
         images = native.get("hostedContents")
         found = [each for each in images if isinstance(each, Mapping)] if isinstance(images, list) else []
-        return cls(message, tuple(found))
+        unread = native.get(UNREAD_IMAGES)
+        return cls(message, tuple(found), len(unread) if isinstance(unread, Mapping) else 0)
 
     @property
     def created(self) -> datetime:
@@ -66,7 +68,7 @@ class StoredMessage:
             "from": {"user": {"id": user_id}},
             "body": {"contentType": self._content_type(), "content": told},
         }
-        return StoredMessage({**self.message, **changed}, self.images)
+        return replace(self, message={**self.message, **changed})
 
     def payload(self, shift_ms: int = 0) -> dict[str, Any]:
         """The body of the request that imports it, ``shift_ms`` later than it was written."""
@@ -96,6 +98,8 @@ class StoredMessage:
             found.append("its mentions came back as text")
         if len(_attachments(self.message)) > len(_links(self.message)):
             found.append("cards and quoted messages in it cannot be restored")
+        if self.unread_images:
+            found.append(f"{self.unread_images} inline image(s) could not be read on the day of the backup")
         return found
 
     def differences(self, seen: Mapping[str, Any], image_digests: list[str]) -> list[str]:

@@ -26,7 +26,8 @@ from typing import Any
 from shared_code.errors import SourceUnavailableError
 from shared_code.graph.answer import Asked, parsed_or_none
 from shared_code.graph.client import GraphClient
-from shared_code.graph.odata import text_of, values_of, with_query
+from shared_code.graph.collection_page import page_values
+from shared_code.graph.odata import text_of, with_query
 from shared_code.graph.team_changes import message_change
 from shared_code.graph.team_ids import is_of_shared_channel
 from shared_code.model.feed import FeedPage
@@ -74,7 +75,7 @@ class TeamMessages:
         else:
             began, _, link = cursor.removeprefix(_LISTING).partition("|")
             page = await self._client.get_json(self._client.link(link), asked)
-        changes = await self._with_replies(values_of(page), channel_id, asked)
+        changes = await self._with_replies(page_values(page, asked), channel_id, asked)
         following = text_of(page.get("@odata.nextLink"))
         if following:
             if cursor is not None and cursor.endswith(f"|{following}"):
@@ -113,12 +114,12 @@ class TeamMessages:
         if began and _moment(began) - _moment(since) > _LONGEST_WINDOW:
             window.is_too_long = True  # so nothing more of it is read, and nobody goes on from it
             return window
-        _sort_in(window, page)
+        _sort_in(window, page_values(page, asked))
         following = text_of(page.get("@odata.nextLink"))
         if following:
             async with aclosing(self._client.get_pages(self._client.link(following), asked)) as pages:
                 async for more in pages:
-                    _sort_in(window, more)
+                    _sort_in(window, page_values(more, asked))
         return window
 
     async def _with_replies(
@@ -126,12 +127,13 @@ class TeamMessages:
     ) -> tuple[Change, ...]:
         found: dict[str, Change] = {}
         for message in messages:
-            replies = [reply for reply in message.get("replies") or [] if isinstance(reply, dict)]
+            listed = message.get("replies")
+            replies = [reply for reply in listed if isinstance(reply, dict)] if isinstance(listed, list) else []
             link = text_of(message.get("replies@odata.nextLink"))
             if link:
                 async with aclosing(self._client.get_pages(self._client.link(link), asked)) as pages:
                     async for page in pages:
-                        replies += values_of(page)
+                        replies += page_values(page, asked)
             for value in (message, *replies):
                 change = message_change(value, channel_id)
                 if change is not None:
@@ -143,9 +145,9 @@ class TeamMessages:
         for _ in range(_TRIES):
             answer = await self._client.send(info, asked)
             page = parsed_or_none(answer.body)
-            if isinstance(page, dict):
+            if isinstance(page, dict) and isinstance(page.get("value"), list):
                 return page, _began(answer.headers.get("date"))
-        raise SourceUnavailableError(f"{asked.operation}: an answer that is no JSON, again and again.")
+        raise SourceUnavailableError(f"{asked.operation}: an answer that is no page, again and again.")
 
 
 def is_listing(cursor: str | None) -> bool:
@@ -169,8 +171,8 @@ def _is_due(channel_id: str, listed: str, now: str) -> bool:
     return bool(now) and _moment(now) - _moment(listed) > _LISTED_AGAIN + spread
 
 
-def _sort_in(window: _Window, page: Mapping[str, Any]) -> None:
-    for value in values_of(page):
+def _sort_in(window: _Window, values: Sequence[Mapping[str, Any]]) -> None:
+    for value in values:
         identity = value.get("channelIdentity")
         channel_id = text_of(identity.get("channelId")) if isinstance(identity, Mapping) else ""
         change = message_change(value, channel_id)

@@ -15,6 +15,7 @@ from shared_code.graph.team_changes import author_of
 
 # Bounded, as all patterns over what people wrote: none takes longer than its text is long, times a constant.
 HOSTED = re.compile(r"(?:https?://[^\"'\s<>]{0,1000}?)?hostedContents/([^/\"'\s<>]{1,500})/\$value")
+UNREAD_IMAGES = "unreadImages"
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _IMAGE_TYPE = re.compile(r"image/[a-z0-9.+-]{1,40}")
 
@@ -23,6 +24,7 @@ def readable(native: Mapping[str, Any]) -> bytes:
     """The page of a stored message."""
     message = native["message"]
     images = {text_of(each.get("id")): each for each in native.get("hostedContents") or []}
+    unread = native.get(UNREAD_IMAGES) or {}
     raw_body = message.get("body")
     body: Mapping[str, Any] = raw_body if isinstance(raw_body, Mapping) else {}
     content = text_of(body.get("content"))
@@ -38,6 +40,7 @@ def readable(native: Mapping[str, Any]) -> bytes:
         f"<p><strong>{html.escape(author_of(message)[1])}</strong> {_when(message)}</p>",
         f"<h1>{html.escape(subject)}</h1>" if subject else "",
         f"<div>{content}</div>",
+        f"<p>{len(unread)} inline image(s) could not be read on the day of the backup.</p>" if unread else "",
         *(f"<p>Attachment: {_attachment(each)}</p>" for each in _objects(message.get("attachments"))),
         *(f"<p>Reaction: {_reaction(each)}</p>" for each in _objects(message.get("reactions"))),
     ]

@@ -17,6 +17,7 @@ from shared_code.graph.client import GraphClient
 from shared_code.graph.concurrency import all_of
 from shared_code.graph.listings import Listings, broken_off
 from shared_code.graph.quickxor import QuickXorDigest
+from shared_code.graph.team_changes import INCOMING, UNLISTED_INCOMING
 from shared_code.graph.team_channels import TeamChannels
 from shared_code.graph.team_fetch import TeamFetch
 from shared_code.graph.team_ids import CHANNELS_FEED, TEAM_FEED, channel_of_feed
@@ -124,6 +125,8 @@ def _channels_page(changes: Sequence[Change], cursor: str | None) -> FeedPage:
     need not be confirmed."""
     listed = {change.item_id for change in changes}
     known = json.loads(cursor) if cursor else []
+    if UNLISTED_INCOMING in listed:  # nothing is known of what could not be listed, its absence least of all
+        listed |= {item_id for item_id in known if item_id.startswith(INCOMING)}
     gone = [Change(item_id, ItemKind.CHANNEL, deleted=True) for item_id in known if item_id not in listed]
     # What is only named, because another team hosts it, is said once and not every night.
     told = [change for change in changes if not (change.skip_cause and change.item_id in known)]

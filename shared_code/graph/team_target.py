@@ -103,7 +103,8 @@ class TeamSession:
         try:
             team = await self._team(owners_of([each for each in native.get("members") or [] if isinstance(each, dict)]))
             if item.version.change.kind is ItemKind.TEAM_SETTINGS:
-                return await team.settings.write_team(item, native, is_new=team.resource != self._resource)
+                made_for = self._resource.source_id if team.resource != self._resource else ""
+                return await team.settings.write_team(item, native, made_for=made_for)
             return await team.settings.write_channel(item, native, item.parent_target_id)
         except TargetConflictError as error:
             return Written(item.id, WriteState.FAILED, error=error.message)

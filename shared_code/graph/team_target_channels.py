@@ -15,7 +15,7 @@ from shared_code.errors import SourceError, TargetConflictError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of
-from shared_code.graph.team_changes import READ, membership_of
+from shared_code.graph.team_changes import READ, membership_of, roles_of
 from shared_code.graph.team_channels import TeamChannels
 from shared_code.model.item import ItemVersion
 from shared_code.model.resource import Resource
@@ -63,7 +63,7 @@ class TargetChannels:
         if properties.get("primary"):
             return await self._primary()
         membership = text_of(properties.get("membershipType")) or "standard"
-        names = [stored.name, _restored(stored.name)]
+        names = [stored.name, restored_name(stored.name)]
         for name in names:
             for channel in known.values():
                 if text_of(channel.get("displayName")) == name and membership_of(channel) == membership:
@@ -164,7 +164,7 @@ def member_body(client: GraphClient, user_id: str, roles: Sequence[str]) -> dict
 def members_of(transient: Mapping[str, str]) -> dict[str, list[str]]:
     """User id -> roles of a settings item that was just read."""
     return {
-        text_of(member.get("userId")): [text_of(role) for role in member.get("roles") or []]
+        text_of(member.get("userId")): roles_of(member)
         for member in read_of(transient).get("members", [])
         if member.get("userId")
     }
@@ -186,5 +186,6 @@ async def _taken(client: GraphClient, info: Any, body: Mapping[str, Any], asked:
     return True
 
 
-def _restored(name: str) -> str:
+def restored_name(name: str) -> str:
+    """The name that a channel comes back under when its own is taken."""
     return name[: LONGEST_NAME - len(_SUFFIX)].rstrip() + _SUFFIX

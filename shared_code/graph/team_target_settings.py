@@ -15,8 +15,10 @@ from shared_code.errors import AccessDeniedError, SourceError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
 from shared_code.graph.odata import text_of
+from shared_code.graph.team_changes import UNREAD, roles_of
 from shared_code.graph.team_channels import TeamChannels
-from shared_code.graph.team_target_channels import TargetChannels, read_of
+from shared_code.graph.team_target_channels import TargetChannels, read_of, restored_name
+from shared_code.graph.team_target_home import marked
 from shared_code.model.resource import Resource
 from shared_code.model.restore import ConflictRule
 from shared_code.model.write_back import RestoreItem, WriteState, Written
@@ -59,15 +61,20 @@ class TargetSettings:
         self._channels = channels
         self._ids = {"resource_id": resource.id}
 
-    async def write_team(self, item: RestoreItem, stored: Mapping[str, Any], *, is_new: bool) -> Written:
-        """The team's settings, members and owners; read again at the end. ``is_new``: the team was made for this
-        restore, so that nothing of it is anybody's choice but its name."""
+    async def write_team(self, item: RestoreItem, stored: Mapping[str, Any], *, made_for: str) -> Written:
+        """The team's settings, members and owners; read again at the end. ``made_for``: the id of the team that this
+        one was made for by a restore, so that nothing of it is anybody's choice but its name, and the mark in its
+        description by which it is found again; "" for an original."""
         work = _Work()
         present = await self._team()
         own: dict[str, str] = {"team": self._team_id}
-        if is_new:
+        if made_for:
             item = replace(item, conflict=ConflictRule.REPLACE)
-            stored = {**stored, "team": {**(stored.get("team") or {}), "displayName": present["team"]["displayName"]}}
+            was = stored.get("team")
+            settings = dict(was) if isinstance(was, Mapping) else {}
+            settings["displayName"] = present["team"]["displayName"]
+            settings["description"] = marked(text_of(settings.get("description")), made_for)
+            stored = {**stored, "team": settings}
         await self._settings(item, work, _TEAM_SETTINGS, stored.get("team"), present.get("team"), "/teams/{team}", own)
         await self._members(item, work, stored, present, "/teams/{team}/members", own)
         again = await self._team() if work.tried else present
@@ -79,11 +86,15 @@ class TargetSettings:
         present = await self._channel(channel_id)
         path = "/teams/{team}/channels/{channel}"
         wanted = dict(stored.get("channel") or {})
-        if text_of((present.get("channel") or {}).get("displayName")).startswith(text_of(wanted.get("displayName"))):
+        name = text_of(wanted.get("displayName"))
+        if text_of((present.get("channel") or {}).get("displayName")) == restored_name(name):
             wanted.pop("displayName", None)  # made again under the next best name
         await self._settings(item, work, _CHANNEL_SETTINGS, wanted, present.get("channel"), path, own)
         await self._members(item, work, stored, present, f"{path}/members", own)
         await self._tabs(work, stored, present, f"{path}/tabs", own)
+        unread = stored.get(UNREAD)
+        for name, status in unread.items() if isinstance(unread, Mapping) else ():
+            work.refused[f"{name}, not read on the day of the backup"] = str(status)
         again = await self._channel(channel_id) if work.tried else present
         return _outcome(item, work, _still_missing(stored, again), channel_id)
 
@@ -125,13 +136,13 @@ class TargetSettings:
         there = {text_of(each.get("userId")): each for each in present.get("members") or []}
         asked = Asked("add members", "TeamMember.ReadWrite.All and ChannelMember.ReadWrite.All", self._ids)
         for member in stored.get("members") or []:
-            user_id, roles = text_of(member.get("userId")), list(member.get("roles") or [])
+            user_id, roles = text_of(member.get("userId")), roles_of(member)
             if not user_id:
                 work.refused["a member without an account"] = "no id"
             elif user_id not in there:
                 body = self._channels.member_body(user_id, [role for role in roles if role == "owner"])
                 await self._try(work, f"member {user_id}", self._client.request("POST", path, **own), body, asked)
-            elif roles != list(there[user_id].get("roles") or []):
+            elif roles != roles_of(there[user_id]):
                 if item.conflict is not ConflictRule.REPLACE and "owner" not in roles:
                     work.left.append(f"roles of {user_id}")
                     continue
@@ -154,7 +165,8 @@ class TargetSettings:
             if _tab_key(tab) in there:
                 continue
             name, app_id = _tab_key(tab)
-            configuration = tab.get("configuration") or {}
+            was = tab.get("configuration")
+            configuration = was if isinstance(was, Mapping) else {}
             body = {
                 "displayName": name,
                 "teamsApp@odata.bind": f"{self._client.base_url}/appCatalogs/teamsApps/{app_id}",

@@ -426,11 +426,12 @@ async def test_a_team_that_is_gone_is_made_again_with_all_it_had(team: Simulated
         again = await restored(client, team, captured, batch_items=5)
     [made] = team.tenant.control.teams(team.tenant.id)
     assert made["name"] == "Projects (restored)"
-    team.id = made["team"]
+    original, team.id = team.id, made["team"]
     assert messages(team) == before
     assert [{**each, "migration": None} for each in team.truth("channel")] == channels
     [after] = team.truth("team")
-    assert after == {**settings, "name": "Projects (restored)", "members": after["members"]}
+    marked = f"{settings['description'] or ''} [restored from team {original}]".strip()
+    assert after == {**settings, "name": "Projects (restored)", "description": marked, "members": after["members"]}
     assert len(after["members"]) == 2
     [left] = [outcome for outcome in outcomes.values() if outcome.state is not RESTORED and outcome.error]
     assert f"member {team.cleo}" in left.error

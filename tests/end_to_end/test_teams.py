@@ -187,12 +187,13 @@ def test_a_deleted_team_is_made_again(customer: Customer) -> None:
     assert restore["counts"]["failed"] == restore["counts"]["differs"] == 0, restore["problems"]
     [made] = customer.control.teams(customer.tenant_id)
     assert made["name"] == "Crew (restored)"
-    team.id = made["team"]
+    original, team.id = team.id, made["team"]
     now = team.truth()
     for of in ("message", "channel"):
         assert restorable(now, of=of) == restorable(truth, of=of)
     before, after = one(restorable(truth, of="team")), one(restorable(now, of="team"))
-    assert after == {**before, "name": "Crew (restored)"}
+    marked = f"{before['description'] or ''} [restored from team {original}]".strip()
+    assert after == {**before, "name": "Crew (restored)", "description": marked}
 
 
 def test_a_quiet_day_reads_no_message_again(customer: Customer) -> None:
