@@ -107,7 +107,8 @@ class TargetHome:
         info.query_parameters["%24filter"] = f"{is_team} and displayName eq '{quoted}'"
         asked = Asked("find a team", "GroupMember.Read.All")
         async with aclosing(self._client.get_pages(info, asked)) as pages:
-            return [group async for page in pages for group in page_values(page, asked) if text_of(group.get("id"))]
+            found = [group async for page in pages for group in page_values(page, asked) if text_of(group.get("id"))]
+        return [group for group in found if text_of(group.get("displayName")).casefold() == name.casefold()]
 
     async def _create(self, owner: str, name: str) -> str:
         info = self._client.request("POST", "/teams")
