@@ -41,13 +41,15 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the settings are usable, the ledger answers, and every store there is enforces WORM."""
     app = application()
     customers = await app.customers.all()
-    stores = await asyncio.gather(*map(app.is_immutable, customers))
+    # One store in trouble is told, and is not the whole service's trouble.
+    stores = await asyncio.gather(*map(app.is_immutable, customers), return_exceptions=True)
     return answer(
         {
             "status": "healthy",
             "customers": len(customers),
             "local_run": app.settings.local_run,
             "not_immutable": stores.count(False),
+            "stores_out_of_reach": sum(isinstance(store, BaseException) for store in stores),
             "warnings": store_warnings(False if False in stores else None),
         }
     )
