@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 from shared_code.backup.budget import SliceBudget
 from shared_code.backup.copier import ResourceCopier, SliceResult
@@ -68,6 +69,13 @@ class Bench:
             if result.outcome:
                 return result.outcome
         raise AssertionError("the run does not end")
+
+    async def days(self, count: int) -> None:
+        """A new file and a run on each of so many days."""
+        for day in range(1, count + 1):
+            self.now = NOW + timedelta(days=day)
+            self.source.put(f"i{day}", Random(day).randbytes(2000))
+            await self.run(f"d{day}")
 
     async def restored(self, seq: int) -> dict[str, dict[str, bytes]]:
         return await contents_of(self.vault, RESOURCE.id, seq)

@@ -19,15 +19,12 @@ from shared_code.vault.memory_blob import MemoryBlobStore, Moment
 from shared_code.vault.memory_lifecycle import apply_lifecycle
 from tests.fakes.backup_bench import RESOURCE, Bench
 from tests.fakes.quick_reader import BlobKey, Contents, QuickReader
+from tests.fakes.scissors import CutError
 from tests.fakes.scripted_source import ROOT_FEED, ScriptedSource
 
 DAY = timedelta(days=1)
 LATEST_GONE = 8 * DAY
 POLICY = json.loads((Path(__file__).parents[2] / "infra" / "lifecycle.json").read_text("utf-8"))
-
-
-class CutError(Exception):
-    """The process died here."""
 
 
 class FolderSource(ScriptedSource):

@@ -20,6 +20,7 @@ from shared_code.vault.memory_lifecycle import apply_lifecycle
 from shared_code.vault.verify import SnapshotVerifier
 from tests.fakes.backup_bench import NOW, RESOURCE, Bench
 from tests.fakes.quick_reader import QuickReader
+from tests.fakes.scissors import CutError, Scissors
 
 DAY = timedelta(days=1)
 BUDGET = SliceBudget(items=6)
@@ -28,23 +29,6 @@ POLICY = json.loads((Path(__file__).parents[2] / "infra" / "lifecycle.json").rea
 HELD = "drive.held"
 
 Step = Callable[[Bench], Awaitable[None]]
-
-
-class CutError(Exception):
-    """The process died here."""
-
-
-class Scissors:
-    """Counts blob operations and cuts at the chosen one."""
-
-    def __init__(self, at: int, moment: Moment) -> None:
-        self.at, self.moment, self.seen = at, moment, 0
-
-    def __call__(self, operation: str, name: str, moment: Moment) -> None:
-        if moment is self.moment:
-            self.seen += 1
-            if self.seen == self.at:
-                raise CutError(f"{moment} {operation} {name}")
 
 
 async def _backup(bench: Bench) -> None:

@@ -12,26 +12,10 @@ from shared_code.backup import large_file
 from shared_code.backup.budget import SliceBudget
 from shared_code.vault.memory_blob import Moment
 from tests.fakes.backup_bench import RESOURCE, Bench
+from tests.fakes.scissors import CutError, Scissors
 
 BUDGET = SliceBudget(items=4, read_bytes=4 << 20)
 LARGE = Random(1).randbytes(6 << 20)
-
-
-class CutError(Exception):
-    """The process died here."""
-
-
-class Scissors:
-    """Counts blob operations and cuts at the chosen one."""
-
-    def __init__(self, at: int, moment: Moment) -> None:
-        self.at, self.moment, self.seen = at, moment, 0
-
-    def __call__(self, operation: str, name: str, moment: Moment) -> None:
-        if moment is self.moment:
-            self.seen += 1
-            if self.seen == self.at:
-                raise CutError(f"{moment} {operation} {name}")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from shared_code.model.feed import FetchState
 from shared_code.model.item import Change, Form
 from shared_code.vault.memory_blob import Moment
 from tests.fakes.backup_bench import Bench
+from tests.fakes.scissors import CutError
 from tests.fakes.scripted_source import ROOT_FEED
 from tests.fakes.tree_source import TreeSource, feed_of
 
@@ -27,10 +28,6 @@ HISTORIES = 1000 if IS_NIGHTLY else 18
 SLICES = 60
 
 Contents = dict[str, dict[str, bytes]]
-
-
-class CutError(Exception):
-    """The process died here."""
 
 
 class Office:

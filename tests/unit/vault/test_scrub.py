@@ -27,13 +27,6 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-async def _days(bench: Bench, count: int) -> None:
-    for day in range(1, count + 1):
-        bench.now = NOW + DAY * day
-        bench.source.put(f"i{day}", Random(day).randbytes(2000))
-        await bench.run(f"d{day}")
-
-
 @pytest.mark.parametrize("first", [date(2026, 1, 1), date(2027, 12, 29)])
 def test_every_pack_has_one_day_in_any_ninety(first: date) -> None:
     names = [f"drive.d1/packs/{number}" for number in range(2000)]
@@ -46,7 +39,7 @@ async def test_a_budget_cuts_the_day_into_portions(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared_code.vault.scrub.is_due", lambda pack, day: day == NOW.date())
-    await _days(bench, 5)
+    await bench.days(5)
     packs = sorted(blob_names(bench.store, "/packs/"))
     flip(only_version(bench.store, packs[1]), 500)
     seen: list[ScrubReport] = []
@@ -67,7 +60,7 @@ async def test_time_that_is_up_ends_it_behind_one_pack(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared_code.vault.scrub.is_due", lambda pack, day: True)
-    await _days(bench, 3)
+    await bench.days(3)
     first = sorted(blob_names(bench.store, "/packs/"))[0]
     flip(only_version(bench.store, first), 500)
     ticks = iter(range(0, 10_000, 100))
@@ -139,7 +132,7 @@ async def test_restore_points_past_retention_are_not_searched(bench: Bench, tmp_
 
 
 async def test_a_snapshot_that_cannot_be_read_is_told(bench: Bench, tmp_path: Path) -> None:
-    await _days(bench, 3)
+    await bench.days(3)
     flip(only_version(bench.store, blob_names(bench.store, "/snapshots/")[1]), 40)
     flip(only_version(bench.store, blob_names(bench.store, "/packs/")[0]), 500)
     [report] = [entry for entry in await scrubbed(bench, tmp_path) if entry.damages]
@@ -150,7 +143,7 @@ async def test_a_snapshot_that_cannot_be_read_is_told(bench: Bench, tmp_path: Pa
 async def test_a_pack_that_lies_about_its_chunks_costs_no_memory(bench: Bench, tmp_path: Path) -> None:
     import shared_code.vault.pack as pack_format
 
-    await _days(bench, 1)
+    await bench.days(1)
     [pack] = blob_names(bench.store, "/packs/")
     version = only_version(bench.store, pack)
     [entry] = await read_footer(bench.store, pack, version.info.version_id, len(version.data))
@@ -164,7 +157,7 @@ async def test_a_pack_that_lies_about_its_chunks_costs_no_memory(bench: Bench, t
 
 
 async def test_only_a_store_that_does_not_answer_raises(bench: Bench, tmp_path: Path) -> None:
-    await _days(bench, 1)
+    await bench.days(1)
     [pack] = blob_names(bench.store, "/packs/")
     day = next(NOW.date() + DAY * number for number in range(90) if is_due(pack, NOW.date() + DAY * number))
     scrubber = PackScrubber(bench.store, "acme", tmp_path, lambda: 0.0)

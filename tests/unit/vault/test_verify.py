@@ -31,20 +31,13 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-async def _days(bench: Bench, count: int) -> None:
-    for day in range(1, count + 1):
-        bench.now = NOW + DAY * day
-        bench.source.put(f"i{day}", Random(day).randbytes(2000))
-        await bench.run(f"d{day}")
-
-
 async def test_what_is_read_grows_with_packs_and_not_with_their_size(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(named_chunks, "_ROWS_AT_ONCE", 3)
     for number in range(10):
         bench.source.put(f"large{number}", Random(1000 + number).randbytes(700_000))
-    await _days(bench, 9)
+    await bench.days(9)
     read_bytes = 0
     whole = bench.store.read
 
@@ -96,7 +89,7 @@ async def test_an_item_that_changed_since_is_not_named(bench: Bench, tmp_path: P
 
 
 async def test_a_damaged_segment_is_named_and_the_others_are_verified(bench: Bench, tmp_path: Path) -> None:
-    await _days(bench, 3)
+    await bench.days(3)
     second = blob_names(bench.store, "/catalog/")[1]
     flip(only_version(bench.store, second), 300)
     bench.store.lose(blob_names(bench.store, "/packs/")[2])
@@ -108,7 +101,7 @@ async def test_a_damaged_segment_is_named_and_the_others_are_verified(bench: Ben
 
 
 async def test_missing_and_cut_off_segments(bench: Bench, tmp_path: Path) -> None:
-    await _days(bench, 3)
+    await bench.days(3)
     first, second, _ = blob_names(bench.store, "/catalog/")
     bench.store.lose(first)
     version = only_version(bench.store, second)
@@ -123,7 +116,7 @@ async def test_missing_and_cut_off_segments(bench: Bench, tmp_path: Path) -> Non
 
 
 async def test_a_record_that_was_written_over(bench: Bench, tmp_path: Path) -> None:
-    await _days(bench, 2)
+    await bench.days(2)
     name = snapshot_name(RESOURCE.id, 2)
     bench.store.overwrite(name, only_version(bench.store, snapshot_name(RESOURCE.id, 1)).data)
     report = await verified(bench, tmp_path, 2)
@@ -155,14 +148,14 @@ def _of_nothing(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", [_flipped, _of_nothing, lambda data: b"", lambda data: b"[[[[" * 100_000])
 async def test_a_damaged_record(bench: Bench, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    await _days(bench, 1)
+    await bench.days(1)
     version = only_version(bench.store, snapshot_name(RESOURCE.id, 1))
     version.data = damage(version.data)
     assert found(await verified(bench, tmp_path, 1)) == {DamageKind.DAMAGED_RECORD: set()}
 
 
 async def test_a_missing_record(bench: Bench, tmp_path: Path) -> None:
-    await _days(bench, 2)
+    await bench.days(2)
     bench.store.lose(snapshot_name(RESOURCE.id, 1))
     assert found(await verified(bench, tmp_path, 1)) == {DamageKind.MISSING_RECORD: set()}
     assert found(await verified(bench, tmp_path, 9)) == {DamageKind.MISSING_RECORD: set()}
@@ -170,7 +163,7 @@ async def test_a_missing_record(bench: Bench, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["/packs/", "/catalog/", "/snapshots/"])
 async def test_leases_reach_to_the_end_of_the_retention(bench: Bench, tmp_path: Path, part: str) -> None:
-    await _days(bench, 1)
+    await bench.days(1)
     needed = bench.now + timedelta(days=bench.terms.retention_days)
     [name] = blob_names(bench.store, part)
     version = only_version(bench.store, name)
@@ -203,7 +196,7 @@ async def test_every_snapshot_of_months_keeps_the_lease_theorem(bench: Bench, tm
 
 
 async def test_only_a_store_that_does_not_answer_raises(bench: Bench, tmp_path: Path) -> None:
-    await _days(bench, 2)
+    await bench.days(2)
 
     class Outage:
         def __init__(self, at: int) -> None:
