@@ -2,8 +2,8 @@
 
 Byte ``i`` is XORed into a 160-bit register at bit ``11 * i mod 160``, then the length into its last 8 bytes
 ("Code snippets: QuickXorHash algorithm", OneDrive developer documentation, checked 2026-11). Since 11 * 160
-is a multiple of 160, bytes 160 apart meet at the same place: whole runs can be XORed as one big integer and
-folded once at the end. Against accidents only; it is no cryptographic hash.
+is a multiple of 160, bytes 160 apart meet at the same place: all periods are XORed onto the first, column by column,
+and what comes of them is put into the register once, at the end. Against accidents only; it is no cryptographic hash.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import binascii
 from operator import itemgetter
 from typing import Self
 
+import numpy as np
+
 PREFIX = "quickXorHash:"
 
 _PERIOD = 160
-# Long enough for few steps, short enough for the processor's cache.
-_RUN_BYTES = _PERIOD * 64
+_WORDS = _PERIOD // 8  # a period as 64-bit numbers
 _REGISTER_BITS = 160
 _REGISTER_MASK = (1 << _REGISTER_BITS) - 1
 # Column i goes to bit 11 * i mod 160, and 11 has an inverse modulo 160: every bit is the place of one column. So the
@@ -31,10 +32,10 @@ _IN_REGISTER_ORDER = itemgetter(
 class QuickXorDigest:
     """A running quickXorHash whose state can be kept as text and taken up again elsewhere."""
 
-    __slots__ = ("_runs", "size_bytes")
+    __slots__ = ("_columns", "size_bytes")
 
     def __init__(self) -> None:
-        self._runs = 0
+        self._columns = 0
         self.size_bytes = 0
 
     @classmethod
@@ -42,33 +43,32 @@ class QuickXorDigest:
         """Go on from ``state``; "" begins anew. Raises ValueError for anything else."""
         digest = cls()
         if state:
-            size, _, runs = state.partition(":")
-            digest.size_bytes, digest._runs = int(size, 16), int(runs, 16)
-            if digest.size_bytes < 0 or not 0 <= digest._runs < 1 << 8 * _PERIOD:
+            size, _, columns = state.partition(":")
+            digest.size_bytes, digest._columns = int(size, 16), int(columns, 16)
+            if digest.size_bytes < 0 or not 0 <= digest._columns < 1 << 8 * _PERIOD:
                 raise ValueError("no state of a quickXorHash")
         return digest
 
     def state(self) -> str:
         """Everything needed to go on later, as text of about 340 characters."""
-        self._runs = _folded(self._runs)
-        return f"{self.size_bytes:x}:{self._runs:x}"
+        return f"{self.size_bytes:x}:{self._columns:x}"
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes."""
         view = memoryview(data)
         place = self.size_bytes % _PERIOD
-        head = min(len(view), -place % _PERIOD)
-        if head:  # up to the next period, so that the long runs need no shifting
-            self._runs ^= int.from_bytes(view[:head], "little") << 8 * place
-        runs = self._runs
-        for start in range(head, len(view), _RUN_BYTES):
-            runs ^= int.from_bytes(view[start : start + _RUN_BYTES], "little")
-        self._runs = runs
+        head = min(len(view), -place % _PERIOD)  # up to the next period
+        tail = head + (len(view) - head) // _PERIOD * _PERIOD
+        columns = self._columns ^ int.from_bytes(view[:head], "little") << 8 * place
+        if head < tail:
+            periods = np.frombuffer(view[head:tail], dtype=np.uint64).reshape(-1, _WORDS)
+            columns ^= int.from_bytes(np.bitwise_xor.reduce(periods, axis=0).tobytes(), "little")
+        self._columns = columns ^ int.from_bytes(view[tail:], "little")
         self.size_bytes += len(view)
 
     def digest(self) -> bytes:
         """The 20 bytes of the hash of everything taken so far."""
-        columns = bytes(_IN_REGISTER_ORDER(_folded(self._runs).to_bytes(_PERIOD, "little")))
+        columns = bytes(_IN_REGISTER_ORDER(self._columns.to_bytes(_PERIOD, "little")))
         register = 0
         for shift in range(8):
             register ^= int.from_bytes(columns[20 * shift : 20 * shift + 20], "little") << shift
@@ -89,12 +89,3 @@ class QuickXorDigest:
             return base64.b64decode(content_hash[len(PREFIX) :]) == self.digest()
         except (binascii.Error, ValueError):
             return False
-
-
-def _folded(runs: int) -> int:
-    """XOR all periods of a long run of columns onto the first."""
-    period_bits = 8 * _PERIOD
-    while (length := runs.bit_length()) > period_bits:
-        half = -(-length // (2 * period_bits)) * period_bits
-        runs = (runs >> half) ^ (runs & ((1 << half) - 1))
-    return runs
