@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.pipeline.transport import AioHttpTransport
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 from azure.storage.blob.aio import BlobServiceClient
@@ -155,11 +157,18 @@ class Application:
         """Whether a customer has left: it takes no new backups."""
         return await self.retention_ledger.departure(customer_id) is not None
 
-    async def runs(self, customer: Customer) -> CustomerRuns:
-        """The backup runs of a customer, on its terms as they are now."""
-        terms = await self.retention_ledger.terms(customer.id)
+    async def agreed(self, customer_id: str) -> dict[str, Any]:
+        """What is agreed on with a customer, as JSON: ``retention_days`` and the settings of its protection."""
+        terms, protection = await asyncio.gather(
+            self.retention_ledger.terms(customer_id), self.protection_ledger.settings(customer_id)
+        )
+        return {"retention_days": terms.retention_days, **protection.to_json()}
+
+    def runs(self, customer: Customer, agreed: Mapping[str, Any]) -> CustomerRuns:
+        """The backup runs of a customer, by what was ``agreed`` on with it."""
+        terms = replace(self.settings.lease_terms, retention_days=agreed["retention_days"])
+        protection = ProtectionSettings.from_json(agreed)
         graph = self.graph(customer)
-        protection = await self.protection_ledger.settings(customer.id)
         return CustomerRuns(
             customer,
             runs=self.run_ledger,
@@ -291,9 +300,10 @@ async def _purge_service(settings: Settings) -> AsyncIterator[BlobServiceClient]
 
 
 def _table_service(settings: Settings, credential: AsyncTokenCredential | None) -> TableServiceClient:
+    transport = AioHttpTransport(use_env_settings=False)  # as that of the blobs
     if credential is None:
-        return TableServiceClient.from_connection_string(settings.storage_connection)
-    return TableServiceClient(settings.table_account_url, credential=credential)
+        return TableServiceClient.from_connection_string(settings.storage_connection, transport=transport)
+    return TableServiceClient(settings.table_account_url, credential=credential, transport=transport)
 
 
 @cache

@@ -135,11 +135,13 @@ class CustomerRuns:
         run = Run(run_id, self._customer.id, RunState.RUNNING, started_at)
         if run != present:  # a run that was asked for is noted already
             await self._runs.save(run)
-        census, _ = await asyncio.gather(self._directory.list_resources(), self._container.keep_record())
-        comings, departed = await self._comings(census)
+        census, known, _ = await asyncio.gather(
+            self._directory.list_resources(), self._runs.known(self._customer.id), self._container.keep_record()
+        )
+        comings, departed = await self._comings(census, known)
         # An earlier attempt may have noted some already, with numbers that stay theirs.
-        known = {task.resource.id for task in noted}
-        ordered = sorted((entry for entry in census.resources if entry.id not in known), key=lambda entry: entry.id)
+        numbered = {task.resource.id for task in noted}
+        ordered = sorted((entry for entry in census.resources if entry.id not in numbered), key=lambda entry: entry.id)
         first = noted[-1].number + 1 if noted else 0
         new = [RunTask(first + place, entry) for place, entry in enumerate(ordered)]
         await self._runs.add_tasks(run_id, new)
@@ -155,10 +157,9 @@ class CustomerRuns:
         await self._runs.save(planned)
         return _round([*noted, *new], -1, limit, self._now())
 
-    async def _comings(self, census: Census) -> tuple[Comings, tuple[Departed, ...]]:
+    async def _comings(self, census: Census, known: Sequence[Known]) -> tuple[Comings, tuple[Departed, ...]]:
         """Who came and who left since the runs before; that somebody left is noted with them."""
         now = self._now()
-        known = await self._runs.known(self._customer.id)
         # What has no restore point that is still promised is past reporting.
         kept = [
             entry for entry in known if entry.snapshot_at is None or self._terms.in_retention(entry.snapshot_at, now)

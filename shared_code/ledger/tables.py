@@ -55,8 +55,13 @@ class Table:
 
     async def put_many(self, partition: str, rows: Iterable[tuple[str, Any]]) -> None:
         """Insert or replace many rows of one partition, at most 100 in a request."""
+        unique = dict(rows)
+        if len(unique) == 1:  # without the frame of a batch
+            [(row, value)] = unique.items()
+            await self.put(partition, row, value)
+            return
         await self._ensure()
-        entities = [_entity(partition, row, value) for row, value in dict(rows).items()]
+        entities = [_entity(partition, row, value) for row, value in unique.items()]
         for start in range(0, len(entities), _BATCH):
             operations: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
                 ("upsert", entity, {"mode": UpdateMode.REPLACE}) for entity in entities[start : start + _BATCH]

@@ -71,7 +71,10 @@ def blob_service(
     options: dict[str, Any] = {
         "max_single_put_size": MAX_SINGLE_PUT_BYTES,
         "retry_total": retries,
-        "transport": _Transport(connection_timeout=_CONNECTION_TIMEOUT_S, read_timeout=_READ_TIMEOUT_S),
+        # Proxies and passwords from the environment would be looked up in threads, at every request.
+        "transport": _Transport(
+            connection_timeout=_CONNECTION_TIMEOUT_S, read_timeout=_READ_TIMEOUT_S, use_env_settings=False
+        ),
     }
     if connection_string:
         return BlobServiceClient.from_connection_string(connection_string, **options)
