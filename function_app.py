@@ -1,5 +1,7 @@
 """The function app: registers the blueprints of functions/, nothing else."""
 
+import gc
+
 import azure.durable_functions as df
 
 from functions import backup, protection, restore, retention, service
@@ -7,3 +9,6 @@ from functions import backup, protection, restore, retention, service
 app = df.DFApp()
 for blueprint in (backup.bp, protection.bp, restore.bp, retention.bp, service.bp):
     app.register_functions(blueprint)
+
+# What is loaded by now, the Graph SDK above all, stays: no collection is to go through it again and again.
+gc.freeze()

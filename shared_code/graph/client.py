@@ -12,11 +12,13 @@ import asyncio
 import json
 import logging
 import random
+import ssl
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -93,7 +95,7 @@ class GraphClient:
         """Make the connections' pool; needs a running event loop. ``__aexit__`` lets go of it."""
         # Its own log names whole URLs, and with them file names and cursors.
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        certificates = httpx.create_ssl_context()
+        certificates = _certificates()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=certificates),
             headers={"User-Agent": self._user_agent},
@@ -341,6 +343,12 @@ class GraphClient:
             return await run_batch(requests, post, judge, heard, self._retries.sleep)
         except ValueError as error:
             raise unreachable(asked, str(error)) from error
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """For all clients of the process: reading the authorities' certificates holds up the event loop."""
+    return httpx.create_ssl_context()
 
 
 class _NativeResponse(ResponseHandler):  # type: ignore[misc]
