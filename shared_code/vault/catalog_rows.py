@@ -67,6 +67,7 @@ _KEY_COLUMNS = ("item_id", "parent_id", "etag", "content_hash", "opens_feed", "s
 _TEXT_COLUMNS = ("name", "sender")
 _ESCAPED = "\ufffd"
 _MAX_BIGINT = 2**63 - 1
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def key_text(value: str) -> str:
@@ -121,7 +122,7 @@ def spool_row(
     properties = dict(change.properties)
     if exact or _EXACT in properties:
         properties = {_EXACT: {"columns": exact, "properties": properties}}
-    row["properties"] = json.dumps(properties, separators=(",", ":")) if properties else ""
+    row["properties"] = _encode(properties) if properties else ""
     return row
 
 

@@ -61,10 +61,9 @@ class PackBuilder:
         self._target_bytes = target_bytes
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
         self._probe = zstandard.ZstdCompressor(level=1)
-        self._buffer = bytearray(target_bytes)
+        self._buffer = bytearray()  # made for the first chunk: most slices store none
         self._entries: list[PackEntry] = []
         self._offset = 0
-        self._write(_HEADER.pack(_MAGIC, FORMAT_VERSION, 0))
 
     @property
     def is_empty(self) -> bool:
@@ -79,6 +78,9 @@ class PackBuilder:
 
     def append(self, sha256: bytes, data: Buffer) -> PackEntry:
         """Compress one chunk into the pack. ``sha256`` is of ``data``."""
+        if self.is_empty:
+            self._buffer = self._buffer or bytearray(self._target_bytes)
+            self._write(_HEADER.pack(_MAGIC, FORMAT_VERSION, 0))
         offset = self._offset
         if len(data) >= _PROBE_FROM_BYTES and not self._compresses(data):
             self._write_raw(data)
@@ -97,7 +99,7 @@ class PackBuilder:
         with memoryview(self._buffer) as view:
             data = b"".join([view[: self._offset], footer, trailer])
         self._entries = []
-        self._offset = _HEADER.size
+        self._offset = 0
         return data
 
     def _write(self, data: Buffer) -> None:

@@ -1,4 +1,4 @@
-"""Chunks into packs: filled by one worker at a time off the event loop, uploaded beside.
+"""Chunks into packs: filled by one job at a time, uploaded beside.
 
 At most two packs are in upload while a third fills; whoever hands over more work waits until there is room.
 """
@@ -29,9 +29,9 @@ Job = Iterator[None]
 class PackWriter:
     """The packs of one slice.
 
-    A *job* is a generator that calls ``put`` for its chunks and yields after each. Jobs run in a thread, one after the
-    other, in the order of ``hand_over``; one pauses where a pack is full, until there is room for its upload. What goes
-    wrong in a job or an upload is raised by the next call, and by every later one.
+    A *job* is a generator that calls ``put`` for its chunks and yields after each. Jobs run one after the other, in the
+    order of ``hand_over``, long ones in a thread; one pauses where a pack is full, until there is room for its upload.
+    What goes wrong in a job or an upload is raised by the next call, and by every later one.
     """
 
     def __init__(self, store: BlobStore, resource_id: str, *, target_bytes: int = TARGET_BYTES) -> None:
@@ -67,11 +67,12 @@ class PackWriter:
         self.written_bytes += entry.length
         return placement
 
-    async def hand_over(self, job: Job) -> None:
-        """Run a job in a thread as soon as the one before it is done, and return at its start."""
+    async def hand_over(self, job: Job, *, in_thread: bool = True) -> None:
+        """Run a job as soon as the one before it is done, and return at its start. ``in_thread``: off the event loop,
+        which is worth it where single calls take long; of many short ones, half the time would go into taking turns."""
         await self._settle_job()
         self.raise_failure()
-        self._job = self._start(self._work(job))
+        self._job = self._start(self._work(job, in_thread))
 
     async def settle(self) -> None:
         """Wait until the job that was handed over last is done. Raises what went wrong."""
@@ -109,8 +110,8 @@ class PackWriter:
         while self._job is not None and not self._job.done():
             await asyncio.wait({self._job})
 
-    async def _work(self, job: Job) -> None:
-        while await self._in_thread(self._advance, job):
+    async def _work(self, job: Job, in_thread: bool) -> None:
+        while await self._in_thread(self._advance, job) if in_thread else self._advance(job):
             await self._upload_full()
 
     def _advance(self, job: Job) -> bool:

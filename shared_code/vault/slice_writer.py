@@ -1,7 +1,8 @@
 """One slice on its way into the vault: items into packs, their versions into one segment.
 
-Small items are hashed and compressed many at a time in a thread, so that an item does not cost a thread hop; large
-ones go through in portions of a few MiB. Rows rest in a file from the moment their chunks are placed.
+Small items are hashed and compressed a few at a time between other work of the event loop: a thread of their own and
+the loop would take turns several times an item, which costs more than it brings. Large ones go through a thread in
+portions of a few MiB. Rows rest in a file from the moment their chunks are placed.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from shared_code.vault.pack_reader import read_chunk
 from shared_code.vault.pack_table import Placement, chunks_of
 from shared_code.vault.pack_writer import PackWriter
 
-_BATCH_BYTES = 4 * 1024 * 1024
-_BATCH_ITEMS = 512
+_BATCH_BYTES = 1024 * 1024
+_BATCH_ITEMS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class PackedSlice:
     async def _send_batch(self) -> None:
         if self._batch:
             batch, self._batch, self._batch_bytes = self._batch, [], 0
-            await self._packs.hand_over(self._store_batch(batch))
+            await self._packs.hand_over(self._store_batch(batch), in_thread=False)
 
     def _store_batch(self, batch: Sequence[_Entry]) -> Iterator[None]:
         for entry in batch:
