@@ -32,7 +32,7 @@ from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.outcome import SkipCause
 
-_FILES_AT_ONCE = 16
+_FILES_AT_ONCE = 32
 _BYTES_AT_ONCE = 32 * 1024 * 1024
 _ATTEMPTS = 4
 _ADDRESSES = 3
@@ -48,7 +48,7 @@ class DriveFetch:
         self._failures = FailureRun(_MAX_FAILURES_IN_A_ROW)
 
     async def fetch(self, changes: Sequence[Change]) -> AsyncGenerator[Fetched, None]:
-        """One answer for each file: 16 downloads and 32 MiB at a time, what was not taken yet included."""
+        """One answer for each file: 32 downloads and 32 MiB at a time, what was not taken yet included."""
         budget = ByteBudget(_BYTES_AT_ONCE)
         jobs: list[Callable[[], Awaitable[Fetched]]] = [
             partial(self._fetch_within, budget, change) for change in changes

@@ -78,6 +78,7 @@ _LISTS = frozenset(
 )
 _CURSOR = re.compile(r"[?&(](?:\$|%24)?(?:delta|skip)?token=", re.IGNORECASE)
 _SAFE = ("GET", "HEAD")
+_DOWNLOAD = Toll(Service.FILES, 1)
 
 
 def toll_of(method: str, url: str, upload_bytes: int = 0) -> Toll:
@@ -102,11 +103,13 @@ def toll_of(method: str, url: str, upload_bytes: int = 0) -> Toll:
 
 def transfer_toll(method: str, url: str, upload_bytes: int = 0) -> Toll:
     """The toll of a pre-authenticated address: the import of a mailbox item, or bytes of a file."""
+    if method in _SAFE:
+        return _DOWNLOAD
     path = urlsplit(url).path
     if path.lower().endswith("/importitem"):
         found = _MAILBOX_ID.search(unquote(path))
         return Toll(Service.OUTLOOK, mailbox=found[0] if found else path, upload_bytes=upload_bytes)
-    return Toll(Service.FILES, 1 if method in _SAFE else 2)
+    return Toll(Service.FILES, 2)
 
 
 def widths_of(tolls: Iterable[Toll], at_once: int) -> Mapping[str, int]:
