@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 from local.tenant.answers import Answer, GraphError, Json, json_answer
 from local.tenant.call import Call
 from local.tenant.delta_round import Cursor, delta_page, open_cursor
 from local.tenant.drive import Drive
+from local.tenant.drive_item import DriveItem
 from local.tenant.drive_json import deleted_json, item_json
 from local.tenant.feed_log import Entry
 
 _LARGEST_PAGE = 5000
+_SHOWN_AT_ONCE = 20
 _PREFERENCES = (
     "deltashowremovedasdeleted",
     "deltatraversepermissiongaps",
@@ -18,8 +23,9 @@ _PREFERENCES = (
 )
 
 
-def answer_drive_delta(call: Call, drive: Drive) -> Answer:
-    """Answer one page of a drive's delta."""
+async def answer_drive_delta(call: Call, drive: Drive) -> Answer:
+    """Answer one page of a drive's delta. What is on it is settled at once; while it is written out, other requests
+    are answered: the service that lists does not keep the one that delivers files waiting."""
     tenant = call.home
     now_s = int(tenant.clock.epoch_s())
     feed_name = f"{tenant.tenant_id}/drive/{drive.drive_id}"
@@ -34,9 +40,8 @@ def answer_drive_delta(call: Call, drive: Drive) -> Answer:
     cursor = fresh if text is None else _continued(call, text, feed_name, now_s)
     selected = cursor.options["select"]
 
-    def show(entry: Entry) -> Json | None:
-        item = drive.item(entry.number)
-        return None if item is None else item_json(call, drive, item, selected, with_path=False)
+    def show(entry: Entry) -> DriveItem | None:
+        return drive.item(entry.number)
 
     page = delta_page(
         cursor,
@@ -47,7 +52,7 @@ def answer_drive_delta(call: Call, drive: Drive) -> Answer:
         show,
         lambda entry: deleted_json(drive, entry.number),
     )
-    values = page.values
+    values = await _written(call, drive, page.values, selected)
     if cursor.since and tenant.settings.drive_delta_includes_parents and "deltaExcludeParent" not in call.headers:
         values = _with_parents(call, drive, values, selected)
     if tenant.settings.drive_delta_children_first:
@@ -55,6 +60,18 @@ def answer_drive_delta(call: Call, drive: Drive) -> Answer:
     if tenant.settings.drive_delta_duplicates and values:
         values.append(values[0])
     return _answer(call, drive, values, page.following, is_last=page.is_last)
+
+
+async def _written(
+    call: Call, drive: Drive, entries: Sequence[DriveItem | Json], selected: list[str] | None
+) -> list[Json]:
+    values: list[Json] = []
+    for entry in entries:
+        if len(values) % _SHOWN_AT_ONCE == 0:
+            await asyncio.sleep(0)
+        shown = item_json(call, drive, entry, selected, with_path=False) if isinstance(entry, DriveItem) else entry
+        values.append(shown)
+    return values
 
 
 def _with_parents(call: Call, drive: Drive, values: list[Json], selected: list[str] | None) -> list[Json]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from functools import lru_cache
 from urllib.parse import quote
 
 from local.tenant.answers import Json
@@ -61,9 +62,10 @@ def item_json(
         "lastModifiedDateTime": item.changed_at,
         "createdBy": actor,
         "lastModifiedBy": actor,
-        "webUrl": f"{drive.url}/{quote(item.name, safe='', errors='replace')}",
         "fileSystemInfo": {"createdDateTime": item.created, "lastModifiedDateTime": item.modified},
     }
+    if selected is None or "webUrl" in selected:
+        body["webUrl"] = f"{drive.url}/{quote(item.name, safe='', errors='replace')}"
     if item.parent is None:
         body["root"] = {}
         body["parentReference"] = {"driveType": drive.drive_type, "driveId": drive.drive_id}
@@ -128,9 +130,14 @@ def _parent_reference(drive: Drive, parent: int, *, with_path: bool) -> Json:
 
 
 def _file_facet(drive: Drive, item: DriveItem) -> Json:
-    kind = _TYPES.guess_type(item.name)[0] or "application/octet-stream"
+    kind = _mime_type(item.name.rpartition(".")[2])
     known = drive.quick_xor(item)
     facet: Json = {"mimeType": kind}
     if known is not None:
         facet["hashes"] = {"quickXorHash": known}
     return facet
+
+
+@lru_cache(maxsize=256)
+def _mime_type(ending: str) -> str:
+    return _TYPES.guess_type(f"x.{ending}")[0] or "application/octet-stream"

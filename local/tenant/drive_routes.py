@@ -6,7 +6,7 @@ driveitem-post-children, driveitem-update, driveitem-createuploadsession (checke
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable
 
 from local.tenant import app_roles as roles
 from local.tenant.answers import Answer, GraphError, bad_request, drive_item_not_found, json_answer
@@ -21,7 +21,7 @@ from local.tenant.drive_sharing_routes import add_sharing_routes
 from local.tenant.drive_version_routes import add_version_routes
 from local.tenant.file_times import apply_times
 from local.tenant.paging import paged
-from local.tenant.routing import Route, RouteTable
+from local.tenant.routing import Handler, Route, RouteTable, UnhurriedHandler
 from local.tenant.uploads import create_session
 
 _BASE = "/drives/{drive}"
@@ -33,7 +33,7 @@ def add_drive_routes(table: RouteTable) -> None:
     """Add everything below /drives/{drive}."""
 
     def add(
-        method: str, template: str, operation: str, needed: frozenset[str], handler: Callable[[Call], Answer]
+        method: str, template: str, operation: str, needed: frozenset[str], handler: Handler | UnhurriedHandler
     ) -> None:
         table.add(method, Route(_BASE + template, f"drive.{operation}", needed, "files", handler))
 
@@ -126,7 +126,7 @@ def _get_item(call: Call) -> Answer:
     return _item_answer(call, drive, item_of(call, drive))
 
 
-def _delta(call: Call) -> Answer:
+def _delta(call: Call) -> Awaitable[Answer]:
     drive = drive_of(call)
     if item_of(call, drive).parent is not None:
         raise bad_request("Delta is only supported on the root of a drive.", "invalidRequest")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -11,6 +11,7 @@ from local.tenant.answers import Answer, GraphError, unknown_segment
 from local.tenant.call import Call
 
 Handler = Callable[[Call], Answer]
+UnhurriedHandler = Callable[[Call], Awaitable[Answer]]
 _CALLED = re.compile(r"^(?:microsoft\.graph\.)?(?P<name>[$\w]+)\((?P<inside>.*)\)$")
 
 
@@ -22,7 +23,7 @@ class Route:
     operation: str
     roles: frozenset[str]
     service: str
-    handler: Handler
+    handler: Handler | UnhurriedHandler
 
 
 @dataclass(slots=True)

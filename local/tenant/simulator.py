@@ -25,7 +25,7 @@ from local.tenant.outlook_routes import add_outlook_routes
 from local.tenant.page_routes import add_page_routes
 from local.tenant.report_routes import add_report_routes
 from local.tenant.request_log import RequestLog
-from local.tenant.routing import Handler, RouteTable
+from local.tenant.routing import Handler, RouteTable, UnhurriedHandler
 from local.tenant.sealed_text import Sealer
 from local.tenant.settings_routes import add_settings_routes
 from local.tenant.sign_in import SignIn
@@ -169,13 +169,13 @@ class Simulator:
                 answer = await answer_batch(call)
             elif call.tenant is not None and call.operation != "token" and call.tenant.settings.limits:
                 async with call.tenant.limits.admission(call) as headers:
-                    answer = handler(call)
+                    answer = await _answered(handler, call)
                     answer.headers.update(headers)
                 if call.operation == "drive.download":
                     size = answer.body.size_bytes if isinstance(answer.body, Piece) else len(answer.body)
                     call.tenant.limits.downloaded(call, size)
             else:
-                answer = handler(call)
+                answer = await _answered(handler, call)
         except GraphError as error:
             answer = error_answer(error, self._now(call), call.request_id, _client_request_id(call))
         answer.headers.setdefault("request-id", call.request_id)
@@ -201,7 +201,7 @@ class Simulator:
             round((time.perf_counter() - delivery.began_s) * 1000, 3),
         )
 
-    def _admit(self, call: Call) -> Handler:
+    def _admit(self, call: Call) -> Handler | UnhurriedHandler:
         """Return who answers the call, once it is known that it may be asked."""
         if not call.path.startswith(_VERSION):
             if call.path.startswith(("/_download/", "/_upload/", "/_import/", "/_report/")):
@@ -241,6 +241,11 @@ class Simulator:
 
     def _now(self, call: Call) -> str:
         return call.tenant.clock.stamp() if call.tenant else format_time(int(time.time()))
+
+
+async def _answered(handler: Handler | UnhurriedHandler, call: Call) -> Answer:
+    answer = handler(call)
+    return answer if isinstance(answer, Answer) else await answer
 
 
 def _client_request_id(call: Call) -> str:
