@@ -31,12 +31,12 @@ from shared_code.graph.mailbox_source import PAGE_SIZE as MAIL_PAGE_SIZE
 from shared_code.vault.pack_writer import UPLOADS_AT_ONCE
 
 # What the product has under way for one drive and for one mailbox; a test keeps these in step with it.
-FILES_AT_ONCE = 16
+FILES_AT_ONCE = 32
 MESSAGES_AT_ONCE = 4
 BLOCK_BYTES = 8 * 1024 * 1024
 
-_POLL_SHARE = 0.03
-_POLL_LEAST_S = 0.02
+_POLL_SHARE = 0.1
+_POLL_LEAST_S = 0.1
 _POLL_MOST_S = 0.5
 _RUN_DEADLINE_S = 1800
 

@@ -28,8 +28,9 @@ _WARM_UP = (Load(files=20, file_bytes=1_000), Load(messages=20))
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much each case copies, and how often. ``repeats`` are whole repetitions, each on a stack of its own;
-    ``unchanged_runs`` are runs over what has just been copied."""
+    """How much each case copies, and how often. ``repeats`` are whole repetitions, each on a stack of its own: three,
+    so that each of those that are compared comes first once, and last once. ``unchanged_runs`` are runs over what has
+    just been copied."""
 
     files: int = 5_000
     file_bytes: int = 50_000
@@ -39,7 +40,7 @@ class Sizes:
     huge_mailbox_items: int = 200_000
     daily_users: int = 1_000
     orchestrated: tuple[int, int] = (2_500, 10_000)
-    repeats: int = 2
+    repeats: int = 3
     unchanged_runs: int = 3
     one_stack: bool = False
 
