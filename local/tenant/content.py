@@ -17,6 +17,8 @@ SLICE_BYTES = 512 * 1024
 IN_MEMORY_LIMIT_BYTES = 8 * 1024 * 1024
 _ZEROS = bytes(SLICE_BYTES + 16)
 _AES_BLOCK_BYTES = 16
+_SMALL_BYTES = 256 * 1024
+_SHARED_NOISE_BYTES = 8 * 1024 * 1024
 _TEXT_BLOCK_BYTES = 4096
 _WORDS = [
     "quarter",
@@ -150,12 +152,13 @@ class SpooledContent:
 
 
 class GeneratedContent:
-    """Incompressible bytes without repeats: AES-CTR keyed by the seed, computed at any offset."""
+    """Incompressible bytes without repeats, computed at any offset: AES-CTR keyed by the seed. A small content is the
+    seed's digest and a piece of a noise that all of them share, so that it costs nothing to compute."""
 
-    __slots__ = ("_key", "_size")
+    __slots__ = ("_digest", "_size")
 
     def __init__(self, seed: str, size_bytes: int) -> None:
-        self._key = hashlib.sha256(seed.encode()).digest()[:16]
+        self._digest = hashlib.sha256(seed.encode()).digest()
         self._size = size_bytes
 
     @property
@@ -163,12 +166,25 @@ class GeneratedContent:
         return self._size
 
     def read(self, offset: int, length: int) -> bytes:
-        block, skip = divmod(offset, _AES_BLOCK_BYTES)
-        cipher = Cipher(algorithms.AES(self._key), modes.CTR(block.to_bytes(_AES_BLOCK_BYTES, "big")))
-        wanted = skip + length
-        zeros = memoryview(_ZEROS)[:wanted] if wanted <= len(_ZEROS) else bytes(wanted)
-        data = cipher.encryptor().update(zeros)
-        return data[skip:] if skip else data
+        if self._size > _SMALL_BYTES:
+            return _noise(self._digest[:16], offset, length)
+        start = int.from_bytes(self._digest[:4], "big") % (len(_shared_noise()) - _SMALL_BYTES) + offset
+        head = self._digest[offset : offset + length]
+        return head + _shared_noise()[start + len(head) : start + length]
+
+
+def _noise(key: bytes, offset: int, length: int) -> bytes:
+    block, skip = divmod(offset, _AES_BLOCK_BYTES)
+    cipher = Cipher(algorithms.AES(key), modes.CTR(block.to_bytes(_AES_BLOCK_BYTES, "big")))
+    wanted = skip + length
+    zeros = memoryview(_ZEROS)[:wanted] if wanted <= len(_ZEROS) else bytes(wanted)
+    data = cipher.encryptor().update(zeros)
+    return data[skip:] if skip else data
+
+
+@lru_cache(maxsize=1)
+def _shared_noise() -> memoryview:
+    return memoryview(_noise(bytes(16), 0, _SHARED_NOISE_BYTES))
 
 
 class GeneratedText:
