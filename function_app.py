@@ -1,14 +1,16 @@
 """The function app: registers the blueprints of functions/, nothing else."""
 
+import atexit
 import gc
 
 import azure.durable_functions as df
 
-from functions import backup, protection, restore, retention, service
+from functions import backup, browse, protection, restore, retention, service
 
 app = df.DFApp()
-for blueprint in (backup.bp, protection.bp, restore.bp, retention.bp, service.bp):
+for blueprint in (backup.bp, browse.bp, protection.bp, restore.bp, retention.bp, service.bp):
     app.register_functions(blueprint)
 
-# What is loaded by now, the Graph SDK above all, stays: no collection is to go through it again and again.
+# What is loaded by now, the Graph SDK above all, stays to the end: no collection is to go through it again and again.
 gc.freeze()
+atexit.register(gc.unfreeze)

@@ -14,6 +14,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from functions.http import answer, answers_problems, first_line
+from functions.window import ATTEMPTS, window
 from shared_code.backup.runs import CustomerRuns, Round, Step
 from shared_code.backup.schedule import manual_run_id, nightly_run_id
 from shared_code.errors import CustomerLeftError, RunInProgressError
@@ -29,7 +30,6 @@ _log = logging.getLogger(__name__)
 BATCH_SIZE = 50
 BATCHES_IN_HISTORY = 20
 BATCHES_IN_FLIGHT = 2
-ATTEMPTS = 3
 FIRST_WAIT_MS = 5_000
 _LOOK_BACK = timedelta(days=30)
 # What the engine has lost (its host died, somebody terminated it) goes on under its id for a day. Of an older one too
@@ -188,7 +188,7 @@ def _work_through(
         return (yield from _slices(context, names, numbers, in_flight))
     batches = [numbers[at : at + BATCH_SIZE] for at in range(0, len(numbers), BATCH_SIZE)]
     calls = [("backup_batch", {**names, "numbers": batch, "in_flight": in_flight}) for batch in batches]
-    return _sum((yield from _window(context, context.call_sub_orchestrator, calls, BATCHES_IN_FLIGHT)))
+    return _sum((yield from window(context, context.call_sub_orchestrator, calls, BATCHES_IN_FLIGHT)))
 
 
 @bp.orchestration_trigger(context_name="context")
@@ -204,7 +204,7 @@ def _slices(
     context: df.DurableOrchestrationContext, names: dict[str, Any], numbers: list[int], in_flight: int
 ) -> Generator[Any, Any, dict[str, Any]]:
     calls = [("back_up_slice", {**names, "number": number}) for number in numbers]
-    steps = yield from _window(context, context.call_activity, calls, in_flight)
+    steps = yield from window(context, context.call_activity, calls, in_flight)
     return {"more": steps.count(Step.MORE), "again": steps.count(Step.AGAIN)}
 
 
@@ -213,29 +213,6 @@ def _sum(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "more": sum(result["more"] for result in results),
         "again": sum(result["again"] for result in results),
     }
-
-
-def _window(
-    context: df.DurableOrchestrationContext, call: Any, calls: list[tuple[str, Any]], width: int
-) -> Generator[Any, Any, list[Any]]:
-    """Make these calls, ``width`` of them in flight at any time; a call that fails is made again, up to three times.
-    Returns the results in the order in which they came. Raises when one fails for good."""
-    waiting = [(name, payload, 1) for name, payload in reversed(calls)]
-    active: dict[Any, tuple[str, Any, int]] = {}
-    results: list[Any] = []
-    while waiting or active:
-        while waiting and len(active) < width:
-            entry = waiting.pop()
-            active[call(entry[0], entry[1])] = entry
-        winner = yield context.task_any(list(active))
-        name, payload, attempt = active.pop(winner)
-        if not isinstance(winner.result, Exception):
-            results.append(winner.result)
-        elif attempt < ATTEMPTS:
-            waiting.append((name, payload, attempt + 1))
-        else:
-            raise RuntimeError(f"{name} failed {ATTEMPTS} times: {winner.result}")
-    return results
 
 
 # ---- activities -----------------------------------------------------------------------------------------------------

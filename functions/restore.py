@@ -1,4 +1,4 @@
-"""Restores: HTTP to look into snapshots, to start a restore and to follow it; the orchestrator; its activities."""
+"""Restores: HTTP to start one and to follow it; the orchestrator; its activities."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from uuid import uuid4
 import azure.durable_functions as df
 import azure.functions as func
 
+from functions.browse import MOST_SEQ, restores_of
 from functions.http import (
     BadRequestError,
     NotFoundError,
@@ -25,12 +26,10 @@ from functions.http import (
     whole_number,
 )
 from shared_code.errors import BackupError, ThrottledError
-from shared_code.model.item import ItemVersion, format_time
 from shared_code.model.resource import Customer
 from shared_code.model.restore import ConflictRule, Restore, RestoreRequest, Selection, TargetKind
 from shared_code.restore.request_check import MOST_IDS
 from shared_code.restore.restores import Restores
-from shared_code.restore.results import missing_json
 from shared_code.wiring import application
 
 bp = df.Blueprint()
@@ -45,9 +44,7 @@ _FIRST_WAIT_MS = 5_000
 _LEAST_WAIT_S = 30.0
 _MOST_WAIT_S = 900.0
 _MOST_WAITS = 40
-_MOST_SEQ = 999_999_999
 _PAGE = 100
-_LARGEST_PAGE = 1_000
 _MOST_RESTORES = 500
 _BODY: dict[str, type] = {
     "resource": str,
@@ -60,59 +57,6 @@ _BODY: dict[str, type] = {
 }
 
 
-# ---- looking --------------------------------------------------------------------------------------------------------
-
-
-@bp.route("customers/{customer}/resources/{resource}/snapshots", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
-@answers_problems
-async def list_snapshots(req: func.HttpRequest) -> func.HttpResponse:
-    """A resource's snapshots, newest first."""
-    _, restores = await _restores(req)
-    now = application().now()
-    points = await restores.snapshots(req.route_params["resource"])
-    return answer({"snapshots": [point.to_json(now) for point in points]})
-
-
-@bp.route(
-    "customers/{customer}/resources/{resource}/snapshots/{seq}/items",
-    methods=["GET"],
-    auth_level=func.AuthLevel.FUNCTION,
-)
-@answers_problems
-async def list_items(req: func.HttpRequest) -> func.HttpResponse:
-    """One page of a folder of a snapshot: ``parent`` (its id; none: the top), ``limit``, ``token`` of the
-    page before."""
-    _, restores = await _restores(req)
-    view = await restores.folder(
-        req.route_params["resource"],
-        whole_number(req.route_params["seq"], "seq", 1, _MOST_SEQ),
-        req.params.get("parent", ""),
-        whole_number(req.params.get("limit", str(_PAGE)), "limit", 1, _LARGEST_PAGE),
-        req.params.get("token", ""),
-    )
-    return answer(
-        {
-            "snapshot": view.snapshot.to_json(application().now()),
-            "path": [{"id": entry.change.item_id, "name": entry.change.name} for entry in view.path],
-            "items": [_item_json(entry) for entry in view.children],
-            "next_token": view.next_token,
-        }
-    )
-
-
-@bp.route(
-    "customers/{customer}/resources/{resource}/snapshots/{seq}/missing",
-    methods=["GET"],
-    auth_level=func.AuthLevel.FUNCTION,
-)
-@answers_problems
-async def list_missing(req: func.HttpRequest) -> func.HttpResponse:
-    """What a snapshot does not hold as it was on its day, by item: failed, skipped, given up."""
-    _, restores = await _restores(req)
-    seq = whole_number(req.route_params["seq"], "seq", 1, _MOST_SEQ)
-    return answer(missing_json(await restores.resolve(req.route_params["resource"], seq=seq)))
-
-
 # ---- restoring ------------------------------------------------------------------------------------------------------
 
 
@@ -121,7 +65,7 @@ async def list_missing(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def start_restore(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Check the whole request, record it and start it. Each request is a restore of its own."""
-    customer, restores = await _restores(req)
+    customer, restores = await restores_of(req)
     request = await _request(req, customer, restores)
     restore = await restores.start(request)
     payload = {"customer": customer.id, "restore": request.id}
@@ -139,7 +83,7 @@ async def start_restore(req: func.HttpRequest, client: df.DurableOrchestrationCl
 @answers_problems
 async def list_restores(req: func.HttpRequest) -> func.HttpResponse:
     """Restores, the last begun first, at most ``limit``."""
-    customer, restores = await _restores(req)
+    customer, restores = await restores_of(req)
     limit = whole_number(req.params.get("limit", str(_PAGE)), "limit", 1, _MOST_RESTORES)
     found = await restores.newest(customer.id, limit)
     return answer({"restores": [_summary_json(restore) for restore in found]})
@@ -149,18 +93,12 @@ async def list_restores(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def get_restore(req: func.HttpRequest) -> func.HttpResponse:
     """How far a restore has come, and what became of it, with its problems by item id."""
-    customer, restores = await _restores(req)
+    customer, restores = await restores_of(req)
     restore = await restores.status(customer.id, req.route_params["restore"])
     if restore is None:
         raise NotFoundError("This customer has no restore of that id; the list of restores shows them.")
     whole = restore.to_json()
     return answer({**_summary_json(restore), "request": whole["request"], "problems": whole["problems"]})
-
-
-async def _restores(req: func.HttpRequest) -> tuple[Customer, Restores]:
-    app = application()
-    customer = await app.customers.get(req.route_params["customer"])
-    return customer, app.restores(customer)
 
 
 async def _request(req: func.HttpRequest, customer: Customer, restores: Restores) -> RestoreRequest:
@@ -169,8 +107,8 @@ async def _request(req: func.HttpRequest, customer: Customer, restores: Restores
         raise BadRequestError("'resource' is missing: the id of what to restore, as the list of resources shows it.")
     if ("seq" in body) == ("at" in body):
         raise BadRequestError("Give either 'seq' (the number of a snapshot) or 'at' (a time), and not both.")
-    if "seq" in body and not 1 <= body["seq"] <= _MOST_SEQ:
-        raise BadRequestError(f"'seq' is a whole number from 1 to {_MOST_SEQ}.")
+    if "seq" in body and not 1 <= body["seq"] <= MOST_SEQ:
+        raise BadRequestError(f"'seq' is a whole number from 1 to {MOST_SEQ}.")
     selection = _selection(body)
     target = _choice(TargetKind, body.get("target", TargetKind.ORIGINAL), "target")
     conflict = _choice(ConflictRule, body.get("conflict", ConflictRule.SKIP), "conflict")
@@ -209,20 +147,6 @@ def _choice(kind: type[_E], text: str, name: str) -> _E:
         return kind(text)
     except ValueError as error:
         raise BadRequestError(f"{name!r} is one of: {', '.join(kind)}.") from error
-
-
-def _item_json(version: ItemVersion) -> dict[str, Any]:
-    change = version.change
-    return {
-        "id": change.item_id,
-        "kind": str(change.kind),
-        "is_folder": change.kind.is_folder,
-        "name": change.name,
-        "sender": change.sender,
-        "time": format_time(change.time) if change.time else None,
-        "size_bytes": change.size_bytes,
-        "forms": [str(entry.form) for entry in version.representations],
-    }
 
 
 def _summary_json(restore: Restore) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import azure.durable_functions as df
 import pytest
 import pytest_asyncio
 
+from functions import browse
 from functions import restore as restore_functions
 from local.host import FunctionsHost
 from shared_code.errors import AccessDeniedError, CustomerNotFoundError, SourceUnavailableError, ThrottledError
@@ -35,6 +36,7 @@ from tests.fakes.restore_world import (
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 app = df.DFApp()
+app.register_functions(browse.bp)
 app.register_functions(restore_functions.bp)
 
 CUSTOMER = Customer("acme", "Acme", "11111111-2222-3333-4444-555555555555")
@@ -116,7 +118,8 @@ def world(monkeypatch: pytest.MonkeyPatch, http: aiohttp.ClientSession) -> _Worl
     monkeypatch.setattr(restore_functions, "_FIRST_WAIT_MS", 1)
     crashes = Crashes()
     made = _World(_BreakingArchive(catalog), MemoryJournal(crashes), MemoryTarget(crashes), http, _Customers())
-    monkeypatch.setattr(restore_functions, "application", lambda: made)
+    for module in (browse, restore_functions):
+        monkeypatch.setattr(module, "application", lambda: made)
     return made
 
 
