@@ -10,7 +10,6 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -19,10 +18,7 @@ from tempfile import gettempdir
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.pipeline.transport import AioHttpTransport
-from azure.data.tables.aio import TableServiceClient
-from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
-from azure.storage.blob.aio import BlobServiceClient
+from azure.identity.aio import DefaultAzureCredential
 
 from shared_code.backup.budget import SliceBudget
 from shared_code.backup.copier import ResourceCopier
@@ -65,7 +61,8 @@ from shared_code.restore.ports import Target
 from shared_code.restore.restores import Restores
 from shared_code.restore.results import RestoreBudget
 from shared_code.service.retention import CustomerRetention
-from shared_code.vault.azure_blob import AzureBlobStore, AzurePurge, PolicyMode, blob_service
+from shared_code.storage_clients import blobs_of, purge_blobs_of, tables_of
+from shared_code.vault.azure_blob import AzureBlobStore, AzurePurge, PolicyMode
 from shared_code.vault.blob_store import BlobStore
 from shared_code.vault.customer_record import CustomerRecord
 from shared_code.vault.customer_vault import CustomerVault
@@ -83,8 +80,8 @@ class Application:
         self.now = now
         self.window = NightlyWindow(settings.window_start_hour_utc, settings.window_hours)
         self._azure = None if settings.storage_connection else DefaultAzureCredential()
-        tables = _table_service(settings, self._azure)
-        self._blobs = _blob_service(settings, self._azure)
+        tables = tables_of(settings, self._azure)
+        self._blobs = blobs_of(settings, self._azure)
         self._graphs: dict[str, GraphClient] = {}
         self._stores: dict[str, AzureBlobStore] = {}
         self.customers = CustomerLedger(tables)
@@ -120,7 +117,7 @@ class Application:
     async def purge(self, customer: Customer) -> PurgeReport:
         """Delete what the platform should have deleted, with the purge job's own identity; see purge.purge."""
         held = await self.retention_ledger.held_resources(customer.id)
-        async with _purge_service(self.settings) as service:
+        async with purge_blobs_of(self.settings) as service:
             identity = AzurePurge(service, customer.container_name)
             return await purge(self._store(customer), identity, self.now(), held)
 
@@ -277,33 +274,6 @@ class _Container:
 
     async def keep_record(self) -> None:
         await CustomerRecord(self._store).keep(self._customer, self._terms, self._now)
-
-
-def _blob_service(settings: Settings, credential: AsyncTokenCredential | None) -> BlobServiceClient:
-    if credential is None:
-        return blob_service(connection_string=settings.storage_connection)
-    return blob_service(account_url=settings.storage_account_url, credential=credential)
-
-
-@asynccontextmanager
-async def _purge_service(settings: Settings) -> AsyncIterator[BlobServiceClient]:
-    """Blob storage as the purge job may use it; a local run has one key for everything."""
-    if settings.storage_connection:
-        async with blob_service(connection_string=settings.storage_connection) as service:
-            yield service
-        return
-    async with (
-        ManagedIdentityCredential(client_id=settings.purge_client_id) as credential,
-        blob_service(account_url=settings.storage_account_url, credential=credential) as service,
-    ):
-        yield service
-
-
-def _table_service(settings: Settings, credential: AsyncTokenCredential | None) -> TableServiceClient:
-    transport = AioHttpTransport(use_env_settings=False)  # as that of the blobs
-    if credential is None:
-        return TableServiceClient.from_connection_string(settings.storage_connection, transport=transport)
-    return TableServiceClient(settings.table_account_url, credential=credential, transport=transport)
 
 
 @cache

@@ -10,21 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import random
-import ssl
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
-from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 import httpx
-import httpx_aiohttp
 from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 from kiota_abstractions.response_handler import ResponseHandler
@@ -35,6 +31,7 @@ from msgraph.graph_service_client import GraphServiceClient
 from shared_code.errors import SourceError, SourceUnavailableError
 from shared_code.graph.answer import Answer, Asked, error_of, parsed_or_none, unreachable
 from shared_code.graph.batch import MAX_BATCH, BatchAnswer, BatchRequest, batch_body, batch_request, run_batch
+from shared_code.graph.connections import Connections
 from shared_code.graph.credentials import GRAPH_SCOPE, PinnedTokens, TokenCredential, origin_of
 from shared_code.graph.download import Download
 from shared_code.graph.governor import Governor
@@ -77,14 +74,13 @@ class GraphClient:
         self._origin = origin_of(self._base_url)
         self._tokens = PinnedTokens(self._base_url, credential, now=now, scope=scope)
         self._user_agent = user_agent
-        self._connections = connections
+        self._at_once = connections
         self._read_timeout_s = read_timeout_s
         self._retries = Retries(policy or RetryPolicy(), sleep, monotonic, chance)
         self._governor = governor
         self._native = ResponseHandlerOption(_NativeResponse())
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
         self._transfers: Transfers | None = None
-        self._http: httpx.AsyncClient | None = None
         self._adapter: Any = None
         self._graph: Any = None
 
@@ -93,23 +89,9 @@ class GraphClient:
 
     def open(self) -> Self:
         """Make the connections' pool; needs a running event loop. ``__aexit__`` lets go of it."""
-        # Its own log names whole URLs, and with them file names and cursors.
-        logging.getLogger("httpx").setLevel(logging.WARNING)
-        certificates = _certificates()
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, ssl=certificates),
-            headers={"User-Agent": self._user_agent},
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=self._read_timeout_s),
-        )
-        self._http = httpx.AsyncClient(
-            transport=httpx_aiohttp.AiohttpTransport(verify=certificates, client=self._session),
-            headers={"User-Agent": self._user_agent},
-            timeout=httpx.Timeout(self._read_timeout_s, connect=30, pool=None),
-            follow_redirects=False,
-        )
-        self._transfers = Transfers(self._session, self._origin[0], self._retries, self._governor)
-        self._adapter = GraphRequestAdapter(self._tokens, self._http)
+        self._connections = Connections.open(self._user_agent, self._at_once, self._read_timeout_s)
+        self._transfers = Transfers(self._connections.session, self._origin[0], self._retries, self._governor)
+        self._adapter = GraphRequestAdapter(self._tokens, self._connections.http)
         self._adapter.base_url = self._base_url
         self._graph = GraphServiceClient(request_adapter=self._adapter)
         return self
@@ -117,10 +99,8 @@ class GraphClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._http is not None:
-            await self._http.aclose()
-        if self._session is not None:
-            await self._session.close()
+        if self._connections is not None:
+            await self._connections.aclose()
 
     @property
     def base_url(self) -> str:
@@ -343,12 +323,6 @@ class GraphClient:
             return await run_batch(requests, post, judge, heard, self._retries.sleep)
         except ValueError as error:
             raise unreachable(asked, str(error)) from error
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    """For all clients of the process: reading the authorities' certificates holds up the event loop."""
-    return httpx.create_ssl_context()
 
 
 class _NativeResponse(ResponseHandler):  # type: ignore[misc]
