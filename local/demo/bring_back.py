@@ -9,6 +9,8 @@ from local.demo.failures import DemoError
 from local.demo.figures import counted, size_text
 from local.demo.fill_drive import ATTACKED_FOLDER, DELETED_DOCUMENTS, FILM
 from local.demo.fill_mailbox import INBOX, PROJECT_FOLDER
+from local.demo.fill_site import DEFECTS
+from local.demo.fill_team import DIARY
 from local.demo.narrator import Narrator
 from local.demo.service_api import ServiceApi
 from local.demo.truth import Record, Truth, is_below, moved_below, name_of, place_of
@@ -16,6 +18,7 @@ from local.demo.waiting import watch
 from local.demo.working_day import DeletedItems
 
 COPY_FOLDER = "Restored from yesterday"
+DIARY_AGAIN = f"{DIARY} of yesterday"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ def choose(api: ServiceApi, company: Company, before: Truth, deleted: DeletedIte
     yield _mail_folder(api, company, before, seq)
     yield _single_items(api, company, before, deleted, seq)
     yield _whole_mailbox(company, before, seq)
+    yield _deleted_list(api, company, before, seq)
+    yield _deleted_channel(api, company, before, seq)
 
 
 def restore(api: ServiceApi, narrator: Narrator, order: Order, check: Callable[[], None]) -> FinishedRestore:
@@ -158,6 +163,35 @@ def _whole_mailbox(company: Company, before: Truth, seq: int) -> Order:
         tuple(moved_below(record, COPY_FOLDER) for record in before.records[mailbox]),
         lambda record: place_of(record).startswith(COPY_FOLDER + "/"),
     )
+
+
+def _deleted_list(api: ServiceApi, company: Company, before: Truth, seq: int) -> Order:
+    site = company.site_resource
+    folder = api.find(site, seq, DEFECTS)
+    return Order(
+        "The deleted list of the site",
+        site,
+        _request(site, seq, {"folder_ids": [folder["id"]]}),
+        tuple(before.below(site, DEFECTS)),
+        lambda record: is_below(place_of(record), DEFECTS),
+    )
+
+
+def _deleted_channel(api: ServiceApi, company: Company, before: Truth, seq: int) -> Order:
+    """The name of a deleted channel stays taken for 30 days."""
+    team = company.team_resource
+    folder = api.find(team, seq, DIARY)
+    return Order(
+        "The deleted channel, under another name",
+        team,
+        {**_request(team, seq, {"folder_ids": [folder["id"]]}), "target": "folder", "folder_name": DIARY_AGAIN},
+        tuple({**record, _place_key(record): DIARY_AGAIN} for record in before.below(team, DIARY)),
+        lambda record: place_of(record) == DIARY_AGAIN,
+    )
+
+
+def _place_key(record: Record) -> str:
+    return "folder" if record["record"] == "item" else "path"
 
 
 def _request(resource: str, seq: int, selection: dict[str, Any], conflict: str = "skip") -> dict[str, Any]:

@@ -9,6 +9,8 @@ from local.tenant.control_client import TenantControl
 
 CUSTOMER_ID = "demo"
 CUSTOMER_NAME = "Harbour & Hill Architects"
+SITE_NAME = "Building sites"
+TEAM_NAME = "Building crew"
 _DOMAIN = "harbourhill.example"
 
 
@@ -34,17 +36,30 @@ class Member:
 
 @dataclass(frozen=True)
 class Company:
-    """One tenant. ``staff`` have a OneDrive each; ``shared`` is the mailbox that they share, or None."""
+    """One tenant. ``staff`` have a OneDrive each; ``shared`` is the mailbox that they share, or None. ``site`` and
+    ``team`` are Graph's ids."""
 
     tenant_id: str
     now: datetime
     staff: tuple[Member, ...]
     shared: Member | None
+    site: str
+    team: str
 
     @property
     def members(self) -> tuple[Member, ...]:
         """Everybody with a mailbox."""
         return self.staff if self.shared is None else (*self.staff, self.shared)
+
+    @property
+    def site_resource(self) -> str:
+        """The service's id of the SharePoint site."""
+        return f"site.{self.site.partition(',')[2]}"
+
+    @property
+    def team_resource(self) -> str:
+        """The service's id of the team."""
+        return f"team.{self.team}"
 
     def person(self, number: int) -> Member:
         """One of the staff; in a small company people have several parts in the story."""
@@ -57,7 +72,10 @@ def found_company(control: TenantControl, users: int, secret: str, now: datetime
     tenant_id = str(control.create_tenant(secret=secret, display_name=CUSTOMER_NAME, now=stamp)["id"])
     staff = tuple(_add(control, tenant_id, *_identity(number)) for number in range(max(1, users - 1)))
     shared = _add(control, tenant_id, "Office", "office", purpose="shared") if users > 1 else None
-    return Company(tenant_id, now, staff, shared)
+    site = control.add_site(tenant_id, "/sites/building", SITE_NAME)
+    ids = [member.user_id for member in staff]
+    team = control.add_team(tenant_id, TEAM_NAME, owners=ids[:1], members=ids[1:])
+    return Company(tenant_id, now, staff, shared, site, team)
 
 
 def yesterday(now: datetime) -> datetime:

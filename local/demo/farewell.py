@@ -23,9 +23,10 @@ def sum_up(
     narrator.chapter("8  Summary")
     restored = sum(each.status["counts"]["restored"] for each in finished)
     written = sum(each.status["counts"]["written_bytes"] for each in finished)
-    resources = counted(len(runs[0].run["resources"]), "mailbox or OneDrive", "mailboxes and OneDrives")
+    resources = len(runs[0].run["resources"])
     narrator.say(
-        f"{resources} backed up twice: {counted(sum(run.count('stored') for run in runs), 'item')}, "
+        f"{resources} mailboxes, OneDrives, sites and teams backed up twice: "
+        f"{counted(sum(run.count('stored') for run in runs), 'item')}, "
         f"{size_text(sum(run.count('read_bytes') for run in runs))} read, "
         f"{size_text(sum(run.count('written_bytes') for run in runs))} stored, "
         f"{counted(sum(run.requests.requests for run in runs), 'request')} to the tenant."

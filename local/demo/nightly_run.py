@@ -36,7 +36,7 @@ def back_up(api: ServiceApi, control: TenantControl, narrator: Narrator, check: 
 
         def show(run: dict[str, Any]) -> None:
             done = sum(resource["state"] != "running" for resource in run["resources"])
-            bar.show(done, len(run["resources"]), "mailboxes and OneDrives")
+            bar.show(done, len(run["resources"]), "mailboxes, OneDrives, sites and teams")
 
         run = watch(lambda: api.run(run_id), show, check, "The nightly run")
     seconds = time.monotonic() - started

@@ -5,11 +5,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from local.demo.bring_back import FinishedRestore, choose, restore, show_restores
-from local.demo.company import CUSTOMER_ID, CUSTOMER_NAME, Company, found_company, yesterday
+from local.demo.company import (
+    CUSTOMER_ID,
+    CUSTOMER_NAME,
+    SITE_NAME,
+    TEAM_NAME,
+    Company,
+    found_company,
+    yesterday,
+)
 from local.demo.farewell import serve, sum_up
 from local.demo.figures import counted, size_text
 from local.demo.fill_drive import ATTACKED_FOLDER, FILM, fill_drive
 from local.demo.fill_mailbox import PROJECT_FOLDER, fill_mailbox
+from local.demo.fill_site import DEFECTS, fill_site
+from local.demo.fill_team import DIARY, fill_team
 from local.demo.narrator import Narrator
 from local.demo.nightly_run import FinishedRun, back_up, show_difference, show_protected
 from local.demo.options import Options
@@ -20,11 +30,14 @@ from local.demo.verdict import judge
 from local.demo.working_day import (
     DeletedItems,
     cut_film,
+    delete_channel,
     delete_documents,
     delete_items,
+    delete_list,
     delete_mail_folder,
     encrypt_folder,
     people_work,
+    shared_work,
 )
 from local.product_settings import APP_CLIENT_SECRET, product_settings
 from local.services import Stack
@@ -87,6 +100,9 @@ class _Scene:
                 if member.drive_id:
                     self.control.edits(company.tenant_id, fill_drive(company, member))
             bar.show(len(company.members), len(company.members), "people and shared mailboxes")
+        fill_site(self.control, company)
+        fill_team(self.control, company)
+        self.narrator.say(f"A SharePoint site ({SITE_NAME}) and a team ({TEAM_NAME}) are there, too.")
         self._own_material(company)
         return company
 
@@ -114,6 +130,8 @@ class _Scene:
         self.control.set_clock(company.tenant_id, advance_s=_DAY_S)
         say("The tenant's clock is set on by a day.")
         say("People work: " + ", ".join(people_work(self.control, company)) + ".")
+        shared_work(self.control, company)
+        say("A permit is filed on the site, and the team is told.")
         cut_film(self.control, company)
         say(f"{company.person(0).display_name} cuts a film of 20 MB ({FILM}).")
         count = delete_documents(self.control, company)
@@ -125,6 +143,10 @@ class _Scene:
             f"{company.person(2).display_name} deletes {counted(len(deleted.messages), 'message')}, an appointment and "
             "a contact for good."
         )
+        delete_list(self.control, company)
+        say(f"Somebody deletes the list {DEFECTS} of the site.")
+        delete_channel(self.control, company)
+        say(f"Somebody deletes the channel {DIARY} of the team.")
         count = encrypt_folder(self.control, company)
         say(
             f"Ransomware encrypts {counted(count, 'file')} in {ATTACKED_FOLDER} of {company.person(0).display_name}.",

@@ -36,12 +36,17 @@ class Comparison:
 
 def read_truth(control: TenantControl, company: Company) -> Truth:
     """Ask the simulator for everything: for mail the SHA-256 of the MIME and every property, for files the SHA-256 and
-    the dates, for folders their place and kind."""
+    the dates, for folders their place and kind, for rows and columns of lists every property, for messages of a team
+    what is written, by whom, and when to the second."""
     records: dict[str, tuple[Record, ...]] = {}
     for member in company.members:
         records[member.mailbox] = _read(control, company, member, "mailbox")
         if member.drive_id:
             records[member.drive] = _read(control, company, member, "drive")
+    site = control.site_oracle(company.tenant_id, company.site)
+    records[company.site_resource] = tuple(_of_site(record) for record in site if record["record"] != "site")
+    team = control.team_oracle(company.tenant_id, company.team)
+    records[company.team_resource] = tuple(_of_team(record) for record in team if record["record"] != "team")
     return Truth(records)
 
 
@@ -101,6 +106,28 @@ def _comparable(record: Record) -> Record:
         return record
     kept = ("record", "path", "type")
     return {name: record[name] for name in kept if name in record}
+
+
+def _of_site(record: Record) -> Record:
+    """A list is a folder, and its rows and columns lie in it. When a file was uploaded is SharePoint's to say."""
+    kind, place = record["record"], record["list"]
+    if kind == "list":
+        return {**record, "record": "folder", "path": place}
+    if kind in ("file", "folder"):
+        inside = {**record, "path": place + record["path"]}
+        return _comparable({name: value for name, value in inside.items() if name != "created"})
+    name = record["fields"]["Title"] if kind == "item" else f"column {record['displayName']}"
+    return {"record": "item", "folder": place, "properties": {**record, "displayName": name}}
+
+
+def _of_team(record: Record) -> Record:
+    """A channel is a folder, and its messages lie in it. One that comes back may be dated a millisecond later."""
+    if record["record"] == "channel":
+        return {"record": "folder", "path": record["name"], "type": record["membership"]}
+    properties = {name: value for name, value in record.items() if name != "channel"}
+    properties |= {"created": record["created"][:19], "reply_to": (record["reply_to"] or "")[:19]}
+    properties["displayName"] = record["subject"] or record["content"]
+    return {"record": "item", "folder": record["channel"], "properties": properties}
 
 
 def _key(record: Record) -> str:

@@ -19,6 +19,8 @@ from local.demo.fill_drive import (
     film,
 )
 from local.demo.fill_mailbox import INBOX, PROJECT_FOLDER, mail_operation
+from local.demo.fill_site import DEFECTS, add_permit
+from local.demo.fill_team import DIARY, GENERAL, post
 from local.demo.invented_mail import message
 from local.tenant.control_client import TenantControl
 
@@ -54,6 +56,22 @@ def people_work(control: TenantControl, company: Company) -> list[str]:
         ("move_file", "file is moved", "files are moved"),
     )
     return [counted(kinds.count(kind), one, many) for kind, one, many in told]
+
+
+def shared_work(control: TenantControl, company: Company) -> None:
+    """Somebody files a permit on the site and tells the team."""
+    add_permit(control, company, 6)
+    post(control, company, GENERAL, 1, "<p>The last permit is on the site.</p>", company.now + timedelta(hours=15))
+
+
+def delete_list(control: TenantControl, company: Company) -> None:
+    """Somebody deletes a list with all its rows."""
+    control.delete_list(company.tenant_id, company.site, DEFECTS)
+
+
+def delete_channel(control: TenantControl, company: Company) -> None:
+    """Somebody deletes a channel with all that was written in it."""
+    control.delete_channel(company.tenant_id, company.team, DIARY)
 
 
 def cut_film(control: TenantControl, company: Company) -> None:

@@ -73,6 +73,8 @@ def test_everything_comes_back_and_nothing_is_left_behind(tmp_path: Path) -> Non
     assert process.returncode == 0, output + errors
     assert errors == ""
     assert assert_verdict(output) > 200
+    for workload in ("drive", "mailbox", "site", "team"):
+        assert re.search(rf"^ .* {workload} +complete +[1-9]", output, re.MULTILINE), workload
     assert output.count("NOT IMMUTABLE (local store)") == 1
     assert "\x1b" not in output
     assert left_behind(tmp_path) == []
