@@ -139,10 +139,7 @@ async def _run(resources: int) -> dict[str, float]:
     async def has_left(customer_id: str) -> bool:
         return False
 
-    async def agreed(customer_id: str) -> dict[str, Any]:
-        return {"retention_days": _TERMS.retention_days}
-
-    def runs(customer: Customer, agreed: Any) -> CustomerRuns:
+    async def runs(customer: Customer, run_id: str) -> CustomerRuns:
         copiers: Any = lambda kind: tenant  # noqa: E731 - a port of one call
         return CustomerRuns(
             _CUSTOMER, runs=ledger, directory=tenant, container=tenant, copiers=copiers, terms=_TERMS, now=now
@@ -154,7 +151,6 @@ async def _run(resources: int) -> dict[str, float]:
         settings=SimpleNamespace(resources_in_flight=8),
         now=now,
         has_left=has_left,
-        agreed=agreed,
         runs=runs,
     )
     backup.application = lambda: app  # type: ignore[assignment,return-value]

@@ -163,8 +163,8 @@ def backup_customer(context: df.DurableOrchestrationContext) -> Generator[Any, A
             page = yield context.call_activity_with_retry("plan_run", retry, names)
         else:
             page = yield context.call_activity_with_retry("plan_round", retry, {**names, "after": state["after"]})
-        numbers, planned = page["numbers"], {**names, "agreed": page["agreed"]}
-        state.update(_sum([state, (yield from _work_through(context, planned, numbers, page["in_flight"]))]))
+        numbers = page["numbers"]
+        state.update(_sum([state, (yield from _work_through(context, names, numbers, page["in_flight"]))]))
         if page["more"]:
             context.continue_as_new({**state, "after": numbers[-1]})
             return
@@ -173,14 +173,14 @@ def backup_customer(context: df.DurableOrchestrationContext) -> Generator[Any, A
                 yield context.create_timer(context.current_utc_datetime + timedelta(seconds=page["wait_s"]))
             context.continue_as_new({**names, "after": -1})
             return
-        yield context.call_activity_with_retry("close_run", retry, planned)
+        yield context.call_activity_with_retry("close_run", retry, names)
     except Exception as error:
         yield context.call_activity_with_retry("fail_run", retry, {**names, "error": first_line(error)})
         raise
 
 
 def _work_through(
-    context: df.DurableOrchestrationContext, names: dict[str, Any], numbers: list[int], in_flight: int
+    context: df.DurableOrchestrationContext, names: dict[str, str], numbers: list[int], in_flight: int
 ) -> Generator[Any, Any, dict[str, Any]]:
     """One slice for each of these tasks: in batches with a history of their own, or, when one batch is all there is,
     without that detour."""
@@ -196,12 +196,12 @@ def backup_batch(context: df.DurableOrchestrationContext) -> Generator[Any, Any,
     """One slice for each of at most 50 tasks, a bounded number of them at a time. Returns how many are to go on
     (``more``) and how many failed and are to be tried again (``again``)."""
     payload = context.get_input()
-    names = {name: payload[name] for name in ("customer", "run", "agreed")}
+    names = {"customer": payload["customer"], "run": payload["run"]}
     return (yield from _slices(context, names, payload["numbers"], payload["in_flight"]))
 
 
 def _slices(
-    context: df.DurableOrchestrationContext, names: dict[str, Any], numbers: list[int], in_flight: int
+    context: df.DurableOrchestrationContext, names: dict[str, str], numbers: list[int], in_flight: int
 ) -> Generator[Any, Any, dict[str, Any]]:
     calls = [("back_up_slice", {**names, "number": number}) for number in numbers]
     steps = yield from window(context, context.call_activity, calls, in_flight)
@@ -224,55 +224,45 @@ async def plan_run(payload: Any) -> dict[str, Any]:
     """List the tenant and note the run's tasks; returns the beginning of the first round, as ``plan_round`` does. Safe
     to replay."""
     app = application()
-    runs, agreed = await _runs(app, payload)
-    return _page(app, agreed, await runs.plan(payload["run"], BATCH_SIZE * BATCHES_IN_HISTORY))
+    runs = await _runs(app, payload)
+    return _page(app, await runs.plan(payload["run"], BATCH_SIZE * BATCHES_IN_HISTORY))
 
 
 @bp.activity_trigger(input_name="payload")
 async def plan_round(payload: Any) -> dict[str, Any]:
     """The numbers of the next unfinished tasks, whether there are more, how long the first of those in trouble has to
-    wait, what is agreed on with the customer, and how many resources of one batch are worked on at a time: settings,
-    read outside of the orchestrator so that a change of them cannot break a replay."""
+    wait, and how many resources of one batch are worked on at a time: a setting, read outside of the orchestrator so
+    that a change of it cannot break a replay."""
     app = application()
-    runs, agreed = await _runs(app, payload)
-    return _page(app, agreed, await runs.round(payload["run"], payload["after"], BATCH_SIZE * BATCHES_IN_HISTORY))
+    runs = await _runs(app, payload)
+    return _page(app, await runs.round(payload["run"], payload["after"], BATCH_SIZE * BATCHES_IN_HISTORY))
 
 
-def _page(app: Application, agreed: dict[str, Any], page: Round) -> dict[str, Any]:
+def _page(app: Application, page: Round) -> dict[str, Any]:
     in_flight = max(1, app.settings.resources_in_flight // BATCHES_IN_FLIGHT)
-    return {
-        "numbers": list(page.numbers),
-        "more": page.more,
-        "wait_s": page.wait_s,
-        "agreed": agreed,
-        "in_flight": in_flight,
-    }
+    return {"numbers": list(page.numbers), "more": page.more, "wait_s": page.wait_s, "in_flight": in_flight}
 
 
 @bp.activity_trigger(input_name="payload")
 async def back_up_slice(payload: Any) -> str:
     """One slice of one task. Safe to replay; what goes wrong with a resource is noted, not raised."""
-    runs, _ = await _runs(application(), payload)
+    runs = await _runs(application(), payload)
     return str(await runs.work_on(payload["run"], payload["number"]))
 
 
 @bp.activity_trigger(input_name="payload")
 async def close_run(payload: Any) -> str:
     """Sum the run up. Safe to replay."""
-    runs, _ = await _runs(application(), payload)
+    runs = await _runs(application(), payload)
     return str((await runs.close(payload["run"])).state)
 
 
 @bp.activity_trigger(input_name="payload")
 async def fail_run(payload: Any) -> None:
     """Note that the run could not be done as a whole. Safe to replay."""
-    runs, _ = await _runs(application(), payload)
+    runs = await _runs(application(), payload)
     await runs.fail(payload["run"], payload["error"])
 
 
-async def _runs(app: Application, payload: Any) -> tuple[CustomerRuns, dict[str, Any]]:
-    """The customer's runs, and what they go by: what was agreed on when the round was planned, or, before that, what
-    is agreed on now."""
-    customer = await app.customers.known(payload["customer"])
-    agreed = payload.get("agreed") or await app.agreed(customer.id)
-    return app.runs(customer, agreed), agreed
+async def _runs(app: Application, payload: Any) -> CustomerRuns:
+    return await app.runs(await app.customers.known(payload["customer"]), payload["run"])

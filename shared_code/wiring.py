@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.identity.aio import DefaultAzureCredential
@@ -71,6 +70,8 @@ from shared_code.vault.leases import LeasedStore
 from shared_code.vault.purge import purge
 from shared_code.vault.recover import RecoveredCustomer, rebuild
 
+_MOST_RUNS = 1_000
+
 
 class Application:
     """Everything that the triggers call."""
@@ -84,6 +85,7 @@ class Application:
         self._blobs = blobs_of(settings, self._azure)
         self._graphs: dict[str, GraphClient] = {}
         self._stores: dict[str, AzureBlobStore] = {}
+        self._agreed_for: dict[str, tuple[LeaseTerms, ProtectionSettings]] = {}
         self.customers = CustomerLedger(tables)
         self.run_ledger = RunLedger(tables)
         self.retention_ledger = RetentionLedger(tables, settings.lease_terms)
@@ -154,17 +156,9 @@ class Application:
         """Whether a customer has left: it takes no new backups."""
         return await self.retention_ledger.departure(customer_id) is not None
 
-    async def agreed(self, customer_id: str) -> dict[str, Any]:
-        """What is agreed on with a customer, as JSON: ``retention_days`` and the settings of its protection."""
-        terms, protection = await asyncio.gather(
-            self.retention_ledger.terms(customer_id), self.protection_ledger.settings(customer_id)
-        )
-        return {"retention_days": terms.retention_days, **protection.to_json()}
-
-    def runs(self, customer: Customer, agreed: Mapping[str, Any]) -> CustomerRuns:
-        """The backup runs of a customer, by what was ``agreed`` on with it."""
-        terms = replace(self.settings.lease_terms, retention_days=agreed["retention_days"])
-        protection = ProtectionSettings.from_json(agreed)
+    async def runs(self, customer: Customer, run_id: str) -> CustomerRuns:
+        """The backup runs of a customer, on what was agreed on with it when this process began with ``run_id``."""
+        terms, protection = await self._agreed(customer.id, run_id)
         graph = self.graph(customer)
         return CustomerRuns(
             customer,
@@ -175,6 +169,17 @@ class Application:
             terms=terms,
             now=self.now,
         )
+
+    async def _agreed(self, customer_id: str, run_id: str) -> tuple[LeaseTerms, ProtectionSettings]:
+        """Read once a run, for each of its slices needs it; what is agreed on later holds from the next run on."""
+        if run_id not in self._agreed_for:
+            terms, protection = await asyncio.gather(
+                self.retention_ledger.terms(customer_id), self.protection_ledger.settings(customer_id)
+            )
+            while len(self._agreed_for) >= _MOST_RUNS:
+                del self._agreed_for[next(iter(self._agreed_for))]
+            self._agreed_for[run_id] = terms, protection
+        return self._agreed_for[run_id]
 
     async def plan(self, customer: Customer, asked: TenantSize) -> RunPlan:
         """How long the customer's first and daily runs take at least; see run_plan."""

@@ -64,11 +64,7 @@ class Service:
     async def has_left(self, customer_id: str) -> bool:
         return customer_id in self.left
 
-    async def agreed(self, customer_id: str) -> dict[str, Any]:
-        return {"retention_days": 90}
-
-    def runs(self, customer: Any, agreed: Any) -> CustomerRuns:
-        assert agreed == {"retention_days": 90}
+    async def runs(self, customer: Any, run_id: str) -> CustomerRuns:
         return CustomerRuns(
             customer,
             runs=self.run_ledger,
