@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -45,7 +45,7 @@ from shared_code.graph.site_target import SiteTarget
 from shared_code.graph.team_source import TeamSource
 from shared_code.graph.team_target import TeamTarget
 from shared_code.ledger.customers import CustomerLedger
-from shared_code.ledger.damage import DamageLedger
+from shared_code.ledger.damage import CustomerDamage, DamageLedger
 from shared_code.ledger.pauses import PauseLedger
 from shared_code.ledger.protection import ProtectionLedger
 from shared_code.ledger.restores import TableRestoreJournal
@@ -73,6 +73,15 @@ from shared_code.vault.recover import RecoveredCustomer, rebuild
 _MOST_RUNS = 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Grounds:
+    """What the slices of a run go by. What changes meanwhile holds from the next run on."""
+
+    terms: LeaseTerms
+    protection: ProtectionSettings
+    damage: CustomerDamage
+
+
 class Application:
     """Everything that the triggers call."""
 
@@ -85,7 +94,7 @@ class Application:
         self._blobs = blobs_of(settings, self._azure)
         self._graphs: dict[str, GraphClient] = {}
         self._stores: dict[str, AzureBlobStore] = {}
-        self._agreed_for: dict[str, tuple[LeaseTerms, ProtectionSettings]] = {}
+        self._grounds_of: dict[str, _Grounds] = {}
         self.customers = CustomerLedger(tables)
         self.run_ledger = RunLedger(tables)
         self.retention_ledger = RetentionLedger(tables, settings.lease_terms)
@@ -157,29 +166,31 @@ class Application:
         return await self.retention_ledger.departure(customer_id) is not None
 
     async def runs(self, customer: Customer, run_id: str) -> CustomerRuns:
-        """The backup runs of a customer, on what was agreed on with it when this process began with ``run_id``."""
-        terms, protection = await self._agreed(customer.id, run_id)
+        """The backup runs of a customer, on what was known when this process began to work on ``run_id``."""
+        grounds = await self._grounds(customer.id, run_id)
         graph = self.graph(customer)
         return CustomerRuns(
             customer,
             runs=self.run_ledger,
             directory=TenantDirectory(graph),
-            container=_Container(self._store(customer), customer, terms, self.settings.local_run, self.now()),
-            copiers=lambda kind: self._copier(customer, terms, protection, kind),
-            terms=terms,
+            container=_Container(self._store(customer), customer, grounds.terms, self.settings.local_run, self.now()),
+            copiers=lambda kind: self._copier(customer, grounds, kind),
+            terms=grounds.terms,
             now=self.now,
         )
 
-    async def _agreed(self, customer_id: str, run_id: str) -> tuple[LeaseTerms, ProtectionSettings]:
-        """Read once a run, for each of its slices needs it; what is agreed on later holds from the next run on."""
-        if run_id not in self._agreed_for:
-            terms, protection = await asyncio.gather(
-                self.retention_ledger.terms(customer_id), self.protection_ledger.settings(customer_id)
+    async def _grounds(self, customer_id: str, run_id: str) -> _Grounds:
+        """Read once a run, for each of its slices needs them."""
+        if run_id not in self._grounds_of:
+            terms, protection, damage = await asyncio.gather(
+                self.retention_ledger.terms(customer_id),
+                self.protection_ledger.settings(customer_id),
+                self._damage.of(customer_id).as_of_now(),
             )
-            while len(self._agreed_for) >= _MOST_RUNS:
-                del self._agreed_for[next(iter(self._agreed_for))]
-            self._agreed_for[run_id] = terms, protection
-        return self._agreed_for[run_id]
+            while len(self._grounds_of) >= _MOST_RUNS:
+                del self._grounds_of[next(iter(self._grounds_of))]
+            self._grounds_of[run_id] = _Grounds(terms, protection, damage)
+        return self._grounds_of[run_id]
 
     async def plan(self, customer: Customer, asked: TenantSize) -> RunPlan:
         """How long the customer's first and daily runs take at least; see run_plan."""
@@ -203,23 +214,21 @@ class Application:
         vault = self.vault(customer, self.settings.lease_terms)  # restores write nothing to it
         return Restores(vault, targets, self._restore_journal, budget, self.now)
 
-    def _copier(
-        self, customer: Customer, terms: LeaseTerms, protection: ProtectionSettings, kind: ResourceKind
-    ) -> ResourceCopier:
-        settings = self.settings
+    def _copier(self, customer: Customer, grounds: _Grounds, kind: ResourceKind) -> ResourceCopier:
+        settings, versions = self.settings, grounds.protection.earlier_versions
         graph = self.graph(customer)
         sources: dict[ResourceKind, Source] = {
             ResourceKind.MAILBOX: MailboxSource(graph, recoverable_items=settings.recoverable_items),
-            ResourceKind.SITE: SiteSource(graph, earlier_versions=protection.earlier_versions, now=self.now),
-            ResourceKind.DRIVE: DriveSource(graph, earlier_versions=protection.earlier_versions, now=self.now),
+            ResourceKind.SITE: SiteSource(graph, earlier_versions=versions, now=self.now),
+            ResourceKind.DRIVE: DriveSource(graph, earlier_versions=versions, now=self.now),
             ResourceKind.TEAM: TeamSource(graph),
         }
         return ResourceCopier(
             customer.id,
-            self.vault(customer, terms),
+            self.vault(customer, grounds.terms),
             sources[kind],
-            self._damage.of(customer.id),
-            terms,
+            grounds.damage,
+            grounds.terms,
             SliceBudget(settings.slice_bytes, settings.slice_seconds, settings.slice_items),
             self.now,
             time.monotonic,
