@@ -50,7 +50,6 @@ from shared_code.model.resource import Resource
 # Exchange limits a message to 150 MB ("Exchange Online limits", checked 2026-11): every item fits into
 # memory.
 _NEVER_STREAMED = 1 << 62
-_SETTINGS_READ = "read"
 _SETTINGS_ASKED = Asked("read mailbox settings", PERMISSION)
 
 
@@ -183,8 +182,9 @@ class MailboxSource:
         if isinstance(answers, SourceError):
             raise answers
         if feed == SETTINGS_FEED:
-            content = await self._settings.read(resource, answers)
-            return FeedPage((settings_change(content),), _SETTINGS_READ, finished=True)
+            change = settings_change(await self._settings.read(resource, answers))
+            # Always there, so never listed anew: the cursor tells whether they have changed.
+            return FeedPage(() if cursor == change.etag else (change,), change.etag, finished=True)
         if feed == RECOVERABLE_FEED:
             return self._recoverable.page(resource, cursor, answers)
         [answer] = answers

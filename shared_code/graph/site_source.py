@@ -23,6 +23,7 @@ from shared_code.graph.drive_feed import DriveFeed
 from shared_code.graph.drive_fetch import DriveFetch
 from shared_code.graph.drive_source import STREAM_FROM_BYTES
 from shared_code.graph.drive_stream import DriveStream
+from shared_code.graph.listing_mark import whole_listing
 from shared_code.graph.listings import Listings, broken_off
 from shared_code.graph.odata import next_cursor, values_of, with_query
 from shared_code.graph.quickxor import QuickXorDigest
@@ -75,7 +76,8 @@ class SiteSource:
         cursor as it was: a deletion comes by the listing, and one odd list must not keep the others from being read.
         Raises SourceError when the site itself is out of reach.
         """
-        jobs = [partial(self._listing, resource, feed) for feed in cursors if feed in self.root_feeds()]
+        listings = [feed for feed in cursors if feed in self.root_feeds()]
+        jobs = [partial(self._listing, resource, feed, cursors[feed]) for feed in listings]
         pages = dict(await all_of(jobs, _LISTINGS_AT_ONCE))
         deltas = {feed: cursor for feed, cursor in cursors.items() if feed not in pages}
         pages.update(await self._deltas(resource, deltas))
@@ -110,15 +112,15 @@ class SiteSource:
             self._lookups[resource.id] = LookupTexts(self._client, resource, self._definitions_of(resource))
         return self._lookups[resource.id]
 
-    async def _listing(self, resource: Resource, feed: str) -> tuple[str, FeedPage]:
+    async def _listing(self, resource: Resource, feed: str, cursor: str | None) -> tuple[str, FeedPage]:
         """What cannot be listed must not keep the rest of the site from being read: it stays as it was."""
         try:
-            return feed, FeedPage(tuple(await self._listed(resource, feed)), None, finished=True)
+            return feed, whole_listing(await self._listed(resource, feed), cursor)
         except SourceError as error:
             if error.retryable or error.context.get("status") == 401:
                 raise
             await self._check_readable(resource, error)
-            return feed, FeedPage((), None, finished=True, gone=True, error=error.message)
+            return feed, FeedPage((), cursor, finished=True, gone=True, error=error.message)
 
     async def _listed(self, resource: Resource, feed: str) -> list[Change]:
         if feed == SITE_FEED:

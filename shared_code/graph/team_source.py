@@ -15,6 +15,7 @@ from functools import partial
 from shared_code.errors import AccessDeniedError, SourceError, SourceNotFoundError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.concurrency import all_of
+from shared_code.graph.listing_mark import mark_of
 from shared_code.graph.listings import Listings, broken_off
 from shared_code.graph.quickxor import QuickXorDigest
 from shared_code.graph.team_changes import INCOMING, UNLISTED_INCOMING
@@ -29,7 +30,6 @@ from shared_code.model.resource import Resource
 _NEVER_STREAMED = 1 << 62
 # "Microsoft Graph service-specific throttling limits" (checked 2026-11): 1 request a second and channel, 4 a team.
 _CHANNELS_AT_ONCE = 4
-_ONE_ITEM = "one item"
 
 
 class TeamSource:
@@ -71,8 +71,10 @@ class TeamSource:
         reader = TeamChannels(self._client, resource)
         pages: dict[str, FeedPage] = {}
         if TEAM_FEED in cursors:
-            # Always there, so never listed anew: the etag tells whether it has changed.
-            pages[TEAM_FEED] = FeedPage((await reader.settings(),), _ONE_ITEM, finished=True)
+            settings = await reader.settings()
+            # Always there, so never listed anew: the cursor tells whether it has changed.
+            is_known = cursors[TEAM_FEED] == settings.etag
+            pages[TEAM_FEED] = FeedPage(() if is_known else (settings,), settings.etag, finished=True)
         if CHANNELS_FEED in cursors:
             pages[CHANNELS_FEED] = _channels_page(await reader.changes(), cursors[CHANNELS_FEED])
         others = {feed: cursor for feed, cursor in cursors.items() if feed not in (TEAM_FEED, CHANNELS_FEED)}
@@ -122,12 +124,13 @@ class TeamSource:
 
 def _channels_page(changes: Sequence[Change], cursor: str | None) -> FeedPage:
     """All channels at once. The cursor holds what is known, so that what is missing now is gone and what is unchanged
-    need not be confirmed."""
+    need not be confirmed; and what was said of it last, so that it need not be compared."""
     listed = {change.item_id for change in changes}
-    known = json.loads(cursor) if cursor else []
+    known, mark = json.loads(cursor) if cursor else ([], "")
     if UNLISTED_INCOMING in listed:  # nothing is known of what could not be listed, its absence least of all
         listed |= {item_id for item_id in known if item_id.startswith(INCOMING)}
     gone = [Change(item_id, ItemKind.CHANNEL, deleted=True) for item_id in known if item_id not in listed]
     # What is only named, because another team hosts it, is said once and not every night.
     told = [change for change in changes if not (change.skip_cause and change.item_id in known)]
-    return FeedPage((*told, *gone), json.dumps(sorted(listed), separators=(",", ":")), finished=True)
+    following = json.dumps([sorted(listed), mark_of(changes)], separators=(",", ":"))
+    return FeedPage(() if mark == mark_of(changes) else (*told, *gone), following, finished=True)
