@@ -11,6 +11,7 @@ app = df.DFApp()
 for blueprint in (backup.bp, browse.bp, protection.bp, restore.bp, retention.bp, service.bp):
     app.register_functions(blueprint)
 
-# What is loaded by now, the Graph SDK above all, stays to the end: no collection is to go through it again and again.
+# What is loaded by now, most of it the Graph SDK, stays: no collection is to go through it again and again. It is let
+# go at the end, or libraries that look for what is left over would find it.
 gc.freeze()
 atexit.register(gc.unfreeze)

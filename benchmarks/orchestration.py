@@ -28,9 +28,11 @@ from local.host import FunctionsHost
 from local.services import ROOT
 from shared_code.backup.copier import SliceResult
 from shared_code.backup.runs import CustomerRuns
+from shared_code.model.agreement import Agreement
 from shared_code.model.census import Census, Known
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.outcome import Counts
+from shared_code.model.protection import ProtectionSettings
 from shared_code.model.resource import Customer, Resource, ResourceKind
 from shared_code.model.run import ResourceOutcome, Run, RunState, RunTask
 
@@ -120,7 +122,7 @@ class _Tenant:
     async def prepare(self) -> bool:
         return True
 
-    async def keep_record(self) -> None:
+    async def keep_record(self, terms: LeaseTerms) -> None:
         """It needs none."""
 
     async def run_slice(self, resource: Resource, run_id: str) -> SliceResult:
@@ -139,10 +141,19 @@ async def _run(resources: int) -> dict[str, float]:
     async def has_left(customer_id: str) -> bool:
         return False
 
-    async def runs(customer: Customer, run_id: str) -> CustomerRuns:
-        copiers: Any = lambda kind: tenant  # noqa: E731 - a port of one call
+    async def agreement() -> Agreement:
+        return Agreement(_TERMS, ProtectionSettings())
+
+    def runs(customer: Customer) -> CustomerRuns:
+        copiers: Any = lambda kind, agreed: tenant  # noqa: E731 - a port of one call
         return CustomerRuns(
-            _CUSTOMER, runs=ledger, directory=tenant, container=tenant, copiers=copiers, terms=_TERMS, now=now
+            _CUSTOMER,
+            runs=ledger,
+            directory=tenant,
+            container=tenant,
+            agreement=agreement,
+            copiers=copiers,
+            now=now,
         )
 
     app = SimpleNamespace(

@@ -265,4 +265,4 @@ async def fail_run(payload: Any) -> None:
 
 
 async def _runs(app: Application, payload: Any) -> CustomerRuns:
-    return await app.runs(await app.customers.known(payload["customer"]), payload["run"])
+    return app.runs(await app.customers.known(payload["customer"]))

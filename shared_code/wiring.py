@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -45,14 +45,14 @@ from shared_code.graph.site_target import SiteTarget
 from shared_code.graph.team_source import TeamSource
 from shared_code.graph.team_target import TeamTarget
 from shared_code.ledger.customers import CustomerLedger
-from shared_code.ledger.damage import CustomerDamage, DamageLedger
+from shared_code.ledger.damage import DamageLedger
 from shared_code.ledger.pauses import PauseLedger
 from shared_code.ledger.protection import ProtectionLedger
 from shared_code.ledger.restores import TableRestoreJournal
 from shared_code.ledger.retention import RetentionLedger
 from shared_code.ledger.runs import RunLedger
+from shared_code.model.agreement import Agreement
 from shared_code.model.lease import LeaseTerms
-from shared_code.model.protection import ProtectionSettings
 from shared_code.model.resource import CONTAINER_PREFIX, Customer, ResourceKind
 from shared_code.model.retention import PurgeReport
 from shared_code.model.tenant_size import TenantSize
@@ -70,17 +70,6 @@ from shared_code.vault.leases import LeasedStore
 from shared_code.vault.purge import purge
 from shared_code.vault.recover import RecoveredCustomer, rebuild
 
-_MOST_RUNS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Grounds:
-    """What the slices of a run go by. What changes meanwhile holds from the next run on."""
-
-    terms: LeaseTerms
-    protection: ProtectionSettings
-    damage: CustomerDamage
-
 
 class Application:
     """Everything that the triggers call."""
@@ -94,7 +83,6 @@ class Application:
         self._blobs = blobs_of(settings, self._azure)
         self._graphs: dict[str, GraphClient] = {}
         self._stores: dict[str, AzureBlobStore] = {}
-        self._grounds_of: dict[str, _Grounds] = {}
         self.customers = CustomerLedger(tables)
         self.run_ledger = RunLedger(tables)
         self.retention_ledger = RetentionLedger(tables, settings.lease_terms)
@@ -165,32 +153,24 @@ class Application:
         """Whether a customer has left: it takes no new backups."""
         return await self.retention_ledger.departure(customer_id) is not None
 
-    async def runs(self, customer: Customer, run_id: str) -> CustomerRuns:
-        """The backup runs of a customer, on what was known when this process began to work on ``run_id``."""
-        grounds = await self._grounds(customer.id, run_id)
+    def runs(self, customer: Customer) -> CustomerRuns:
+        """The backup runs of a customer."""
         graph = self.graph(customer)
         return CustomerRuns(
             customer,
             runs=self.run_ledger,
             directory=TenantDirectory(graph),
-            container=_Container(self._store(customer), customer, grounds.terms, self.settings.local_run, self.now()),
-            copiers=lambda kind: self._copier(customer, grounds, kind),
-            terms=grounds.terms,
+            container=_Container(self._store(customer), customer, self.settings.local_run, self.now()),
+            agreement=lambda: self._agreement(customer.id),
+            copiers=lambda kind, agreed: self._copier(customer, agreed, kind),
             now=self.now,
         )
 
-    async def _grounds(self, customer_id: str, run_id: str) -> _Grounds:
-        """Read once a run, for each of its slices needs them."""
-        if run_id not in self._grounds_of:
-            terms, protection, damage = await asyncio.gather(
-                self.retention_ledger.terms(customer_id),
-                self.protection_ledger.settings(customer_id),
-                self._damage.of(customer_id).as_of_now(),
-            )
-            while len(self._grounds_of) >= _MOST_RUNS:
-                del self._grounds_of[next(iter(self._grounds_of))]
-            self._grounds_of[run_id] = _Grounds(terms, protection, damage)
-        return self._grounds_of[run_id]
+    async def _agreement(self, customer_id: str) -> Agreement:
+        terms, protection = await asyncio.gather(
+            self.retention_ledger.terms(customer_id), self.protection_ledger.settings(customer_id)
+        )
+        return Agreement(terms, protection)
 
     async def plan(self, customer: Customer, asked: TenantSize) -> RunPlan:
         """How long the customer's first and daily runs take at least; see run_plan."""
@@ -214,8 +194,8 @@ class Application:
         vault = self.vault(customer, self.settings.lease_terms)  # restores write nothing to it
         return Restores(vault, targets, self._restore_journal, budget, self.now)
 
-    def _copier(self, customer: Customer, grounds: _Grounds, kind: ResourceKind) -> ResourceCopier:
-        settings, versions = self.settings, grounds.protection.earlier_versions
+    def _copier(self, customer: Customer, agreed: Agreement, kind: ResourceKind) -> ResourceCopier:
+        settings, versions = self.settings, agreed.protection.earlier_versions
         graph = self.graph(customer)
         sources: dict[ResourceKind, Source] = {
             ResourceKind.MAILBOX: MailboxSource(graph, recoverable_items=settings.recoverable_items),
@@ -225,10 +205,10 @@ class Application:
         }
         return ResourceCopier(
             customer.id,
-            self.vault(customer, grounds.terms),
+            self.vault(customer, agreed.terms),
             sources[kind],
-            grounds.damage,
-            grounds.terms,
+            self._damage.of(customer.id),
+            agreed.terms,
             SliceBudget(settings.slice_bytes, settings.slice_seconds, settings.slice_items),
             self.now,
             time.monotonic,
@@ -264,12 +244,9 @@ class Application:
 class _Container:
     """The customer's container, checked before anything is written to it."""
 
-    def __init__(
-        self, store: AzureBlobStore, customer: Customer, terms: LeaseTerms, local_run: bool, now: datetime
-    ) -> None:
+    def __init__(self, store: AzureBlobStore, customer: Customer, local_run: bool, now: datetime) -> None:
         self._store = store
         self._customer = customer
-        self._terms = terms
         self._local_run = local_run
         self._now = now
 
@@ -286,8 +263,8 @@ class _Container:
             )
         return immutable
 
-    async def keep_record(self) -> None:
-        await CustomerRecord(self._store).keep(self._customer, self._terms, self._now)
+    async def keep_record(self, terms: LeaseTerms) -> None:
+        await CustomerRecord(self._store).keep(self._customer, terms, self._now)
 
 
 @cache

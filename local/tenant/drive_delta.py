@@ -24,8 +24,9 @@ _PREFERENCES = (
 
 
 async def answer_drive_delta(call: Call, drive: Drive) -> Answer:
-    """Answer one page of a drive's delta. What is on it is settled at once; while it is written out, other requests
-    are answered: the service that lists does not keep the one that delivers files waiting."""
+    """Answer one page of a drive's delta. Which items are on it is settled at once; while they are written out, other
+    requests are answered, for the service that lists does not hold up the one that delivers files. What changes in the
+    meantime is shown as it is then, and again after the next cursor."""
     tenant = call.home
     now_s = int(tenant.clock.epoch_s())
     feed_name = f"{tenant.tenant_id}/drive/{drive.drive_id}"

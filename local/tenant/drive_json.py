@@ -14,6 +14,7 @@ from local.tenant.drive_item import DriveItem
 from local.tenant.tenant import Person
 
 _TYPES = mimetypes.MimeTypes()
+_UNKNOWN = "application/octet-stream"
 _QUOTA_BYTES = 1 << 40
 DOWNLOAD_URL = "@microsoft.graph.downloadUrl"
 
@@ -130,7 +131,7 @@ def _parent_reference(drive: Drive, parent: int, *, with_path: bool) -> Json:
 
 
 def _file_facet(drive: Drive, item: DriveItem) -> Json:
-    kind = _mime_type(item.name.rpartition(".")[2])
+    kind = _mime_type(item.name)
     known = drive.quick_xor(item)
     facet: Json = {"mimeType": kind}
     if known is not None:
@@ -138,6 +139,11 @@ def _file_facet(drive: Drive, item: DriveItem) -> Json:
     return facet
 
 
-@lru_cache(maxsize=256)
-def _mime_type(ending: str) -> str:
-    return _TYPES.guess_type(f"x.{ending}")[0] or "application/octet-stream"
+def _mime_type(name: str) -> str:
+    stem, _, endings = name.partition(".")
+    return _mime_type_of(endings) if stem else _UNKNOWN
+
+
+@lru_cache(maxsize=1024)
+def _mime_type_of(endings: str) -> str:
+    return _TYPES.guess_type(f"x.{endings}")[0] or _UNKNOWN

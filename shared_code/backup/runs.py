@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,6 +18,7 @@ from typing import Protocol
 
 from shared_code.backup.copier import ResourceCopier
 from shared_code.errors import BackupError, ThrottledError
+from shared_code.model.agreement import Agreement
 from shared_code.model.census import Census, Comings, Known, compare_census
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.outcome import Counts
@@ -81,8 +82,8 @@ class Container(Protocol):
         one is not allowed."""
         ...
 
-    async def keep_record(self) -> None:
-        """See to it that the store says whose it is, and goes on saying so."""
+    async def keep_record(self, terms: LeaseTerms) -> None:
+        """See to it that the store says whose it is, and goes on saying so on these terms."""
         ...
 
 
@@ -106,8 +107,8 @@ class CustomerRuns:
         runs: Runs,
         directory: Directory,
         container: Container,
-        copiers: Callable[[ResourceKind], ResourceCopier],
-        terms: LeaseTerms,
+        agreement: Callable[[], Awaitable[Agreement]],
+        copiers: Callable[[ResourceKind, Agreement], ResourceCopier],
         now: Callable[[], datetime],
         waits: Waits | None = None,
     ) -> None:
@@ -116,8 +117,8 @@ class CustomerRuns:
         self._runs = runs
         self._directory = directory
         self._container = container
+        self._agreement = agreement
         self._copiers = copiers
-        self._terms = terms
         self._now = now
 
     async def plan(self, run_id: str, limit: int | None = None) -> Round:
@@ -126,8 +127,11 @@ class CustomerRuns:
 
         Raises SourceError when the directory is out of reach, VaultError when the store is.
         """
-        present, noted, immutable = await asyncio.gather(
-            self._runs.get(self._customer.id, run_id), self._runs.tasks(run_id), self._container.prepare()
+        present, noted, immutable, agreed = await asyncio.gather(
+            self._runs.get(self._customer.id, run_id),
+            self._runs.tasks(run_id),
+            self._container.prepare(),
+            self._agreement(),
         )
         if present and present.resources_total:
             return _round(noted, -1, limit, self._now())
@@ -136,14 +140,17 @@ class CustomerRuns:
         if run != present:  # a run that was asked for is noted already
             await self._runs.save(run)
         census, known, _ = await asyncio.gather(
-            self._directory.list_resources(), self._runs.known(self._customer.id), self._container.keep_record()
+            self._directory.list_resources(),
+            self._runs.known(self._customer.id),
+            self._container.keep_record(agreed.terms),
         )
-        comings, departed = await self._comings(census, known)
-        # An earlier attempt may have noted some already, with numbers that stay theirs.
+        comings, departed = await self._comings(census, known, agreed.terms)
+        # An earlier attempt may have noted some already, with numbers that stay theirs, and on its terms.
+        agreed = noted[0].agreed if noted else agreed
         numbered = {task.resource.id for task in noted}
         ordered = sorted((entry for entry in census.resources if entry.id not in numbered), key=lambda entry: entry.id)
         first = noted[-1].number + 1 if noted else 0
-        new = [RunTask(first + place, entry) for place, entry in enumerate(ordered)]
+        new = [RunTask(first + place, entry, agreed) for place, entry in enumerate(ordered)]
         await self._runs.add_tasks(run_id, new)
         planned = replace(
             run,
@@ -157,13 +164,13 @@ class CustomerRuns:
         await self._runs.save(planned)
         return _round([*noted, *new], -1, limit, self._now())
 
-    async def _comings(self, census: Census, known: Sequence[Known]) -> tuple[Comings, tuple[Departed, ...]]:
+    async def _comings(
+        self, census: Census, known: Sequence[Known], terms: LeaseTerms
+    ) -> tuple[Comings, tuple[Departed, ...]]:
         """Who came and who left since the runs before; that somebody left is noted with them."""
         now = self._now()
         # What has no restore point that is still promised is past reporting.
-        kept = [
-            entry for entry in known if entry.snapshot_at is None or self._terms.in_retention(entry.snapshot_at, now)
-        ]
+        kept = [entry for entry in known if entry.snapshot_at is None or terms.in_retention(entry.snapshot_at, now)]
         comings = compare_census(census, kept)
         for entry in comings.departed:
             if entry.departed_since is None:
@@ -192,7 +199,7 @@ class CustomerRuns:
         if task is None or task.outcome:
             return Step.DONE
         try:
-            result = await self._copiers(task.resource.kind).run_slice(task.resource, run_id)
+            result = await self._copiers(task.resource.kind, task.agreed).run_slice(task.resource, run_id)
         except ThrottledError as error:
             task = self._after_error(replace(task, throttled=task.throttled + 1), error, error.retry_after_s)
         except BackupError as error:

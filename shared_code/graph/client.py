@@ -61,7 +61,7 @@ class GraphClient:
         now: Callable[[], datetime],
         base_url: str = GRAPH_V1,
         user_agent: str = "NONISV|M365Backup|M365Backup/1.0",
-        connections: int = 64,
+        connections: int = 128,
         policy: RetryPolicy | None = None,
         read_timeout_s: float = 100.0,
         scope: str = GRAPH_SCOPE,

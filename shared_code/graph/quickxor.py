@@ -55,7 +55,7 @@ class QuickXorDigest:
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes."""
-        view = memoryview(data)
+        view = memoryview(data).cast("B")
         place = self.size_bytes % _PERIOD
         head = min(len(view), -place % _PERIOD)  # up to the next period
         tail = head + (len(view) - head) // _PERIOD * _PERIOD

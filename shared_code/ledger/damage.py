@@ -29,17 +29,10 @@ class DamageLedger:
 class CustomerDamage:
     """Satisfies ``Damage`` of the backup."""
 
-    def __init__(self, items: Table, resources: Table, customer_id: str, within: frozenset[str] | None = None) -> None:
-        """``within``: the resources that can have entries, where that is known."""
+    def __init__(self, items: Table, resources: Table, customer_id: str) -> None:
         self._items = items
         self._resources = resources
         self._customer_id = customer_id
-        self._within = within
-
-    async def as_of_now(self) -> CustomerDamage:
-        """The same list for the length of a run: it asks nothing about resources without an entry by now, which are
-        nearly all. What is found later is for the next run."""
-        return CustomerDamage(self._items, self._resources, self._customer_id, frozenset(await self.resources()))
 
     async def found(self, resource_id: str, items: Iterable[DamagedItem]) -> int:
         """Add what was found in one resource; returns how many are new. What is known with the same ``found_at`` or a
@@ -61,8 +54,6 @@ class CustomerDamage:
 
     async def damaged(self, resource_id: str) -> Sequence[tuple[str, str]]:
         """See Damage."""
-        if self._within is not None and resource_id not in self._within:
-            return []
         return [(item.feed, item.item_id) for item in await self.all(resource_id) if not item.repaired]
 
     async def repaired(self, resource_id: str, items: Sequence[tuple[str, str]]) -> None:

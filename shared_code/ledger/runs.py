@@ -9,6 +9,7 @@ from typing import Any
 from azure.data.tables.aio import TableServiceClient
 
 from shared_code.ledger.tables import Table
+from shared_code.model.agreement import Agreement
 from shared_code.model.census import Known
 from shared_code.model.item import format_time, parse_time
 from shared_code.model.outcome import Counts
@@ -112,6 +113,7 @@ def _task_to_json(task: RunTask) -> dict[str, Any]:
     return {
         "number": task.number,
         "resource": task.resource.to_json(),
+        "agreed": task.agreed.to_json(),
         "attempts": task.attempts,
         "throttled": task.throttled,
         "outcome": task.outcome.to_json() if task.outcome else None,
@@ -124,6 +126,7 @@ def _task_from_json(row: dict[str, Any]) -> RunTask:
     return RunTask(
         row["number"],
         Resource.from_json(row["resource"]),
+        Agreement.from_json(row["agreed"]),
         row["attempts"],
         row.get("throttled", 0),
         ResourceOutcome.from_json(outcome) if outcome else None,

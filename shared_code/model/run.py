@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from shared_code.model.agreement import Agreement
 from shared_code.model.item import format_time, parse_time
 from shared_code.model.outcome import MOST_ATTEMPTS, Counts
 from shared_code.model.resource import Resource
@@ -170,6 +171,7 @@ class RunTask:
 
     number: int
     resource: Resource
+    agreed: Agreement
     attempts: int = 0
     throttled: int = 0
     outcome: ResourceOutcome | None = None

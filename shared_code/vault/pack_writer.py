@@ -91,7 +91,7 @@ class PackWriter:
 
     async def abort(self) -> None:
         """Stop uploads, wait for the thread; safe twice. Whatever is uploaded already is garbage that nothing names."""
-        self._failure = self._failure or VaultError("The slice was given up.")
+        self.give_up()
         for upload in self._uploads:
             upload.cancel()
         tasks = {*self._uploads, *([self._job] if self._job else [])}
@@ -99,6 +99,10 @@ class PackWriter:
             await asyncio.wait(pending)
         self._placed.clear()
         self._thread.shutdown(wait=False)
+
+    def give_up(self) -> None:
+        """Let every later call fail: something of the slice is lost."""
+        self._failure = self._failure or VaultError("The slice was given up.")
 
     def raise_failure(self) -> None:
         """Raise what went wrong in a job or an upload, if anything did."""
@@ -149,7 +153,7 @@ class PackWriter:
 
     def _keep_failure(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():
-            self._failure = self._failure or VaultError("The slice was given up.")
+            self.give_up()
         elif (error := task.exception()) is not None:
             self._failure = self._failure or error
 

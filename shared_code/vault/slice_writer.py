@@ -7,6 +7,7 @@ portions of a few MiB. Rows rest in a file from the moment their chunks are plac
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,12 @@ from shared_code.vault.pack_writer import PackWriter
 
 _BATCH_BYTES = 1024 * 1024
 _BATCH_ITEMS = 32
+_BATCH_CHUNKS = 1_000  # the row of a large file names thousands: work for the thread
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An item that waits for the thread. ``version`` instead of ``forms`` where nothing is to be stored."""
+    """An item that waits for its turn. ``version`` instead of ``forms`` where nothing is to be stored."""
 
     feed: str
     change: Change
@@ -53,11 +55,12 @@ class PackedSlice:
         self._rows = 0
         self._batch: list[_Entry] = []
         self._batch_bytes = 0
+        self._batch_chunks = 0
         self._is_open = True
 
     @property
     def written_bytes(self) -> int:
-        """Stored (compressed) bytes that went into packs so far; what waits for the thread is not counted yet."""
+        """Stored (compressed) bytes that went into packs so far; what waits for its turn is not counted yet."""
         return self._packs.written_bytes
 
     async def add(
@@ -77,6 +80,7 @@ class PackedSlice:
         """Add a row whose representations rest in the vault already: a rename, a move, a folder, a tombstone. Its
         ``seq`` is ignored; the slice's own is written. Raises VaultError."""
         self._check_open()
+        self._batch_chunks += sum(len(entry.chunks) for entry in version.representations)
         await self._enqueue(_Entry(version.feed, version.change, self._next_ordinal(), (), (), version), 0)
 
     async def rewrite(self, version: ItemVersion, packs: Collection[tuple[str, str]]) -> None:
@@ -140,13 +144,20 @@ class PackedSlice:
     async def _enqueue(self, entry: _Entry, size_bytes: int) -> None:
         self._batch.append(entry)
         self._batch_bytes += size_bytes
-        if self._batch_bytes >= _BATCH_BYTES or len(self._batch) >= _BATCH_ITEMS:
+        is_much = self._batch_bytes >= _BATCH_BYTES or self._batch_chunks >= _BATCH_CHUNKS
+        if is_much or len(self._batch) >= _BATCH_ITEMS:
             await self._send_batch()
 
     async def _send_batch(self) -> None:
-        if self._batch:
-            batch, self._batch, self._batch_bytes = self._batch, [], 0
-            await self._packs.hand_over(self._store_batch(batch), in_thread=False)
+        if not self._batch:
+            return
+        batch, in_thread = self._batch, self._batch_chunks >= _BATCH_CHUNKS
+        self._batch, self._batch_bytes, self._batch_chunks = [], 0, 0
+        try:
+            await self._packs.hand_over(self._store_batch(batch), in_thread=in_thread)
+        except asyncio.CancelledError:
+            self._packs.give_up()  # the batch holds rows of others, too
+            raise
 
     def _store_batch(self, batch: Sequence[_Entry]) -> Iterator[None]:
         for entry in batch:

@@ -19,7 +19,6 @@ from local.host import FunctionsHost
 from shared_code.backup.runs import CustomerRuns, Waits
 from shared_code.backup.schedule import NightlyWindow, manual_run_id, nightly_run_id
 from shared_code.errors import SourceUnavailableError, ThrottledError
-from shared_code.model.lease import LeaseTerms
 from shared_code.model.run import Run, RunState
 from tests.fakes.memory_runs import MemoryRuns
 from tests.fakes.run_office import CUSTOMER, Office, resource
@@ -64,14 +63,14 @@ class Service:
     async def has_left(self, customer_id: str) -> bool:
         return customer_id in self.left
 
-    async def runs(self, customer: Any, run_id: str) -> CustomerRuns:
+    def runs(self, customer: Any) -> CustomerRuns:
         return CustomerRuns(
             customer,
             runs=self.run_ledger,
             directory=self.office,
             container=self.office,
-            copiers=lambda kind: self.office,
-            terms=LeaseTerms(retention_days=90, checkpoint_days=30, margin_days=7),
+            agreement=self.office.agreement,
+            copiers=lambda kind, agreed: self.office,
             now=self._real_now,
             waits=self.waits,
         )

@@ -7,11 +7,15 @@ from datetime import UTC, datetime
 
 from shared_code.backup.copier import SliceResult
 from shared_code.errors import NotImmutableError
+from shared_code.model.agreement import Agreement
 from shared_code.model.census import Census, Unseen
+from shared_code.model.lease import LeaseTerms
 from shared_code.model.outcome import Counts
+from shared_code.model.protection import ProtectionSettings
 from shared_code.model.resource import Customer, Resource, ResourceKind
 from shared_code.model.run import NotCovered, ResourceOutcome, RunState
 
+AGREED = Agreement(LeaseTerms(retention_days=90, checkpoint_days=30, margin_days=7), ProtectionSettings())
 CUSTOMER = Customer("acme", "Acme", "11111111-1111-1111-1111-111111111111")
 
 
@@ -33,6 +37,7 @@ class Office:
     now: datetime = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
     listed: int = 0
     looked_at: bool = False
+    agreed: Agreement = AGREED
 
     async def list_resources(self) -> Census:
         self.listed += 1
@@ -44,7 +49,10 @@ class Office:
         self.looked_at = True
         return True
 
-    async def keep_record(self) -> None:
+    async def agreement(self) -> Agreement:
+        return self.agreed
+
+    async def keep_record(self, terms: LeaseTerms) -> None:
         assert self.looked_at, "nothing is written to a store that was not looked at"
 
     async def run_slice(self, resource: Resource, run_id: str) -> SliceResult:

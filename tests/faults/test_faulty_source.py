@@ -30,7 +30,6 @@ from shared_code.model.restore import Selection
 from shared_code.model.run import Run, RunState
 from shared_code.vault.customer_vault import CustomerVault
 from shared_code.vault.memory_blob import MemoryBlobStore
-from tests.fakes.backup_bench import TERMS
 from tests.fakes.memory_damage import MemoryDamage
 from tests.fakes.memory_runs import MemoryRuns
 from tests.fakes.run_office import Office
@@ -85,22 +84,23 @@ class _Service:
         directory.mkdir()
         self.vault = CustomerVault(MemoryBlobStore(_now), "acme", directory)
         self.ledger = MemoryRuns()
+        office = Office()
         self.runs = CustomerRuns(
             Customer("acme", "Acme", "11111111-1111-1111-1111-111111111111"),
             runs=self.ledger,
             directory=TenantDirectory(client),
-            container=Office(),
-            copiers=lambda kind: ResourceCopier(
+            container=office,
+            agreement=office.agreement,
+            copiers=lambda kind, agreed: ResourceCopier(
                 "acme",
                 self.vault,
                 SOURCES[kind](client),
                 MemoryDamage(),
-                TERMS,
+                agreed.terms,
                 SliceBudget(items=60),
                 _now,
                 lambda: 0.0,
             ),
-            terms=TERMS,
             now=_now,
             waits=Waits(0.0, 0.0),
         )

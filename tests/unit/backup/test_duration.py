@@ -13,6 +13,7 @@ from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.run import ResourceOutcome, Run, RunState, RunTask
 from shared_code.model.tenant_size import KindSize, TenantSize
 from tests.fakes.memory_runs import MemoryRuns
+from tests.fakes.run_office import AGREED
 
 MAILBOX, DRIVE, SITE, TEAM = ResourceKind.MAILBOX, ResourceKind.DRIVE, ResourceKind.SITE, ResourceKind.TEAM
 NIGHT = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
@@ -62,7 +63,7 @@ def _run(day: int, state: RunState, *sizes: tuple[ResourceKind, int, int]) -> tu
     for number, (kind, stored, read_bytes) in enumerate(sizes):
         counts = Counts(stored=stored, read_bytes=read_bytes)
         outcome = ResourceOutcome(f"{kind}.r{number}", str(kind), "R", RunState.COMPLETE, 1, counts)
-        tasks.append(RunTask(number, Resource(kind, f"r{number}", "R"), outcome=outcome))
+        tasks.append(RunTask(number, Resource(kind, f"r{number}", "R"), AGREED, outcome=outcome))
     total = sum((task.outcome.counts for task in tasks if task.outcome), Counts())
     began = NIGHT + timedelta(days=day)
     run = Run(f"run-{day}", "acme", state, began, began, len(tasks), len(tasks), 0, total)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import pytest
 
 from shared_code.backup.runs import CustomerRuns
-from shared_code.model.lease import LeaseTerms
 from shared_code.model.run import Run
 from tests.fakes.memory_runs import MemoryRuns
 from tests.fakes.run_office import CUSTOMER, Office, resource
@@ -36,8 +35,8 @@ async def test_somebody_who_left_in_between_moves_nobody_into_two_tasks() -> Non
         runs=ledger,
         directory=office,
         container=office,
-        copiers=lambda kind: office,
-        terms=LeaseTerms(retention_days=90, checkpoint_days=30, margin_days=7),
+        agreement=office.agreement,
+        copiers=lambda kind, agreed: office,
         now=lambda: datetime(2026, 3, 1, 21, 0, tzinfo=UTC),
     )
     with pytest.raises(ConnectionError):

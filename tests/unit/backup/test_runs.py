@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from shared_code.backup.runs import MAX_ATTEMPTS, MAX_THROTTLED, CustomerRuns, Round, Step, Waits
 from shared_code.errors import AccessDeniedError, NotImmutableError, SourceUnavailableError, ThrottledError
-from shared_code.model.lease import LeaseTerms
+from shared_code.model.agreement import Agreement
 from shared_code.model.outcome import Counts
+from shared_code.model.resource import ResourceKind
 from shared_code.model.run import NotCovered, Run, RunState
 from tests.fakes.memory_runs import MemoryRuns
-from tests.fakes.run_office import CUSTOMER, Office, resource
+from tests.fakes.run_office import AGREED, CUSTOMER, Office, resource
 
-TERMS = LeaseTerms(retention_days=90, checkpoint_days=30, margin_days=7)
 NOW = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
 
 
@@ -30,8 +32,8 @@ def make(
         runs=ledger,
         directory=office,
         container=office,
-        copiers=lambda kind: office,
-        terms=TERMS,
+        agreement=office.agreement,
+        copiers=lambda kind, agreed: office,
         now=(lambda: clock[0]) if clock else (lambda: office.now),
         waits=waits,
     )
@@ -214,3 +216,37 @@ async def test_nobody_says_immutable_before_it_was_looked_at() -> None:
     await ledger.save(asked_for)
     await runs.plan("r1")
     assert ledger.saved[(CUSTOMER.id, "r1")].immutable is True
+
+
+async def test_a_run_goes_by_what_was_agreed_on_when_it_was_planned() -> None:
+    office = Office([resource(0)], {"drive.d0": ["more", "more"]})
+    ledger = MemoryRuns()
+    went_by: list[Agreement] = []
+
+    def copier(kind: ResourceKind, agreed: Agreement) -> Any:
+        went_by.append(agreed)
+        return office
+
+    runs = CustomerRuns(
+        CUSTOMER,
+        runs=ledger,
+        directory=office,
+        container=office,
+        agreement=office.agreement,
+        copiers=copier,
+        now=lambda: office.now,
+        waits=AT_ONCE,
+    )
+    await runs.plan("r1")
+    longer = replace(AGREED, terms=replace(AGREED.terms, retention_days=365))
+    office.agreed = longer
+    await runs.work_on("r1", 0)
+    office.resources.append(resource(1))
+    unfinished = ledger.saved[(CUSTOMER.id, "r1")]
+    await ledger.save(replace(unfinished, resources_total=0))  # its planning was cut off, and is made good now
+    await runs.plan("r1")
+    await do(runs)
+    assert len(went_by) == 4
+    assert set(went_by) == {AGREED}
+    await do(runs, "r2")
+    assert went_by[4:] == [longer, longer]

@@ -143,16 +143,3 @@ async def test_a_replay_opens_no_damage_again_and_a_new_finding_does(service: Ta
     assert list(await damage.damaged(ONE)) == []
     assert await damage.found(ONE, [replace(item, found_at=NOW + DAY)]) == 1
     assert list(await damage.damaged(ONE)) == [("root", "i1")]
-
-
-async def test_a_run_is_told_of_the_damage_that_was_known_when_it_began(service: TableServiceClient, acme: str) -> None:
-    damage = DamageLedger(service).of(acme)
-    await damage.found(ONE, [DamagedItem(ONE, "inbox", "1", "a chunk is damaged", NOW)])
-    of_run = await damage.as_of_now()
-    assert await of_run.damaged(ONE) == [("inbox", "1")]
-    assert await of_run.damaged(TWO) == []
-    await damage.found(TWO, [DamagedItem(TWO, "root", "2", "a chunk is damaged", NOW)])
-    assert await of_run.damaged(TWO) == []
-    assert await (await damage.as_of_now()).damaged(TWO) == [("root", "2")]
-    await of_run.repaired(ONE, [("inbox", "1")])
-    assert await of_run.damaged(ONE) == []

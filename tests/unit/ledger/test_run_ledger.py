@@ -14,7 +14,7 @@ from shared_code.ledger.runs import RunLedger
 from shared_code.model.census import Known, NotCoveredCause
 from shared_code.model.run import Departed, Newcomer, NotCovered, ResourceOutcome, Run, RunState, RunTask
 from tests.fakes.memory_runs import MemoryRuns
-from tests.fakes.run_office import resource
+from tests.fakes.run_office import AGREED, resource
 
 NIGHT = datetime(2026, 3, 1, 23, 0, tzinfo=UTC)
 
@@ -46,22 +46,24 @@ async def test_runs_come_newest_first_whatever_their_ids(ledger: RunLedger | Mem
 
 async def test_tasks_keep_how_often_they_were_tried(ledger: RunLedger | MemoryRuns) -> None:
     run_id = f"backup-{uuid4().hex}"
-    task = RunTask(0, resource(0), attempts=1, throttled=7)
-    await ledger.add_tasks(run_id, [task, RunTask(1, resource(1))])
+    task = RunTask(0, resource(0), AGREED, attempts=1, throttled=7)
+    await ledger.add_tasks(run_id, [task, RunTask(1, resource(1), AGREED)])
     assert await ledger.task(run_id, 0) == task
-    assert await ledger.tasks(run_id) == [task, RunTask(1, resource(1))]
+    assert await ledger.tasks(run_id) == [task, RunTask(1, resource(1), AGREED)]
 
 
 async def test_the_index_keeps_the_newest_restore_point_and_who_is_missed(ledger: RunLedger | MemoryRuns) -> None:
     customer, run_id = f"c{uuid4().hex[:12]}", f"backup-{uuid4().hex}"
-    first = RunTask(0, resource(0), outcome=_outcome(RunState.COMPLETE, 3, NIGHT))
-    await ledger.add_tasks(run_id, [first, RunTask(1, resource(1))])
+    first = RunTask(0, resource(0), AGREED, outcome=_outcome(RunState.COMPLETE, 3, NIGHT))
+    await ledger.add_tasks(run_id, [first, RunTask(1, resource(1), AGREED)])
     await ledger.save_task(customer, run_id, first)
-    await ledger.save_task(customer, run_id, RunTask(0, resource(0), outcome=_outcome(RunState.FAILED, 0, None)))
+    await ledger.save_task(
+        customer, run_id, RunTask(0, resource(0), AGREED, outcome=_outcome(RunState.FAILED, 0, None))
+    )
     assert await ledger.known(customer) == [Known(resource(0), 3, NIGHT)]
     await ledger.mark_departed(customer, resource(0).id, NIGHT + timedelta(days=1))
     assert await ledger.known(customer) == [Known(resource(0), 3, NIGHT, NIGHT + timedelta(days=1))]
-    again = RunTask(0, resource(0), outcome=_outcome(RunState.PARTIAL, 4, NIGHT + timedelta(days=2)))
+    again = RunTask(0, resource(0), AGREED, outcome=_outcome(RunState.PARTIAL, 4, NIGHT + timedelta(days=2)))
     await ledger.save_task(customer, run_id, again)
     assert await ledger.known(customer) == [Known(resource(0), 4, NIGHT + timedelta(days=2))]
 
