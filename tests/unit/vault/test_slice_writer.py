@@ -367,3 +367,28 @@ async def test_at_most_two_packs_are_in_upload(world: World) -> None:
     await filling
     await writer.close(SegmentKind.DELTA)
     assert most == 2
+
+
+async def test_who_is_cancelled_with_rows_of_others_lets_the_slice_fail(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = world.vault.open_slice(DRIVE, 1, 1)
+    waits = asyncio.Event()
+
+    async def never(*_: object, **__: object) -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shared_code.vault.pack_writer.PackWriter.hand_over", never)
+        for number in range(31):
+            await writer.add("f", item(str(number)), {Form.NATIVE: b"x"})
+        last = asyncio.create_task(writer.add("f", item("last"), {Form.NATIVE: b"x"}))
+        await waits.wait()
+        last.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await last
+    with pytest.raises(VaultError):
+        await writer.close(SegmentKind.BASE)
+    await writer.abort()
+    assert await world.names("drive.d1/catalog/") == []
