@@ -13,7 +13,7 @@ from local.demo.fill_site import DEFECTS
 from local.demo.fill_team import DIARY
 from local.demo.narrator import Narrator
 from local.demo.service_api import ServiceApi
-from local.demo.truth import Record, Truth, is_below, moved_below, name_of, place_of
+from local.demo.truth import Record, Truth, is_below, moved_below, moved_to, name_of, place_of
 from local.demo.waiting import watch
 from local.demo.working_day import DeletedItems
 
@@ -43,12 +43,13 @@ class FinishedRestore:
 
 def choose(api: ServiceApi, company: Company, before: Truth, deleted: DeletedItems, seq: int) -> Iterator[Order]:
     """Look everything up in snapshot ``seq`` and yield the orders."""
-    yield _attacked_folder(api, company, before, seq)
+    drive, mailbox, site = company.person(0).drive, company.person(1).mailbox, company.site_resource
+    yield _folder("The encrypted folder", api, drive, ATTACKED_FOLDER, before, seq, conflict="replace")
     yield _single_files(api, company, before, seq)
-    yield _mail_folder(api, company, before, seq)
+    yield _folder("The deleted mail folder", api, mailbox, PROJECT_FOLDER, before, seq)
     yield _single_items(api, company, before, deleted, seq)
     yield _whole_mailbox(company, before, seq)
-    yield _deleted_list(api, company, before, seq)
+    yield _folder("The deleted list of the site", api, site, DEFECTS, before, seq)
     yield _deleted_channel(api, company, before, seq)
 
 
@@ -90,15 +91,17 @@ def show_restores(narrator: Narrator, finished: Sequence[FinishedRestore]) -> No
             )
 
 
-def _attacked_folder(api: ServiceApi, company: Company, before: Truth, seq: int) -> Order:
-    drive = company.person(0).drive
-    folder = api.find(drive, seq, ATTACKED_FOLDER)
+def _folder(
+    title: str, api: ServiceApi, resource: str, path: str, before: Truth, seq: int, conflict: str = "skip"
+) -> Order:
+    """A folder with all that is below it, into its place."""
+    folder = api.find(resource, seq, path)
     return Order(
-        "The encrypted folder",
-        drive,
-        _request(drive, seq, {"folder_ids": [folder["id"]]}, conflict="replace"),
-        tuple(before.below(drive, ATTACKED_FOLDER)),
-        lambda record: is_below(place_of(record), ATTACKED_FOLDER),
+        title,
+        resource,
+        _request(resource, seq, {"folder_ids": [folder["id"]]}, conflict),
+        tuple(before.below(resource, path)),
+        lambda record: is_below(place_of(record), path),
     )
 
 
@@ -112,18 +115,6 @@ def _single_files(api: ServiceApi, company: Company, before: Truth, seq: int) ->
         _request(drive, seq, {"item_ids": ids}, conflict="replace"),
         tuple(record for record in before.records[drive] if place_of(record) in paths),
         lambda record: place_of(record) in paths,
-    )
-
-
-def _mail_folder(api: ServiceApi, company: Company, before: Truth, seq: int) -> Order:
-    mailbox = company.person(1).mailbox
-    folder = api.find(mailbox, seq, PROJECT_FOLDER)
-    return Order(
-        "The deleted mail folder",
-        mailbox,
-        _request(mailbox, seq, {"folder_ids": [folder["id"]]}),
-        tuple(before.below(mailbox, PROJECT_FOLDER)),
-        lambda record: is_below(place_of(record), PROJECT_FOLDER),
     )
 
 
@@ -165,18 +156,6 @@ def _whole_mailbox(company: Company, before: Truth, seq: int) -> Order:
     )
 
 
-def _deleted_list(api: ServiceApi, company: Company, before: Truth, seq: int) -> Order:
-    site = company.site_resource
-    folder = api.find(site, seq, DEFECTS)
-    return Order(
-        "The deleted list of the site",
-        site,
-        _request(site, seq, {"folder_ids": [folder["id"]]}),
-        tuple(before.below(site, DEFECTS)),
-        lambda record: is_below(place_of(record), DEFECTS),
-    )
-
-
 def _deleted_channel(api: ServiceApi, company: Company, before: Truth, seq: int) -> Order:
     """The name of a deleted channel stays taken for 30 days."""
     team = company.team_resource
@@ -185,13 +164,9 @@ def _deleted_channel(api: ServiceApi, company: Company, before: Truth, seq: int)
         "The deleted channel, under another name",
         team,
         {**_request(team, seq, {"folder_ids": [folder["id"]]}), "target": "folder", "folder_name": DIARY_AGAIN},
-        tuple({**record, _place_key(record): DIARY_AGAIN} for record in before.below(team, DIARY)),
+        tuple(moved_to(record, DIARY_AGAIN) for record in before.below(team, DIARY)),
         lambda record: place_of(record) == DIARY_AGAIN,
     )
-
-
-def _place_key(record: Record) -> str:
-    return "folder" if record["record"] == "item" else "path"
 
 
 def _request(resource: str, seq: int, selection: dict[str, Any], conflict: str = "skip") -> dict[str, Any]:

@@ -76,7 +76,7 @@ def compare(expected: Sequence[Record], found: Iterable[Record]) -> Comparison:
 
 def place_of(record: Record) -> str:
     """The path of a folder or file, or of the folder that an item of a mailbox is in, without a leading slash."""
-    return str(record.get("folder") if record["record"] == "item" else record["path"]).lstrip("/")
+    return str(record.get(_place_key(record))).lstrip("/")
 
 
 def name_of(record: Record) -> tuple[str, str]:
@@ -92,8 +92,16 @@ def is_below(place: str, folder: str) -> bool:
 
 def moved_below(record: Record, folder: str) -> Record:
     """The record as it has to be in a copy of its mailbox below ``folder``. No folder of a copy is a well-known one."""
-    key = "folder" if record["record"] == "item" else "path"
-    return {**record, key: f"{folder}/{record[key]}"}
+    return moved_to(record, f"{folder}/{record[_place_key(record)]}")
+
+
+def moved_to(record: Record, place: str) -> Record:
+    """The record as it has to be with another place, as ``place_of`` tells it."""
+    return {**record, _place_key(record): place}
+
+
+def _place_key(record: Record) -> str:
+    return "folder" if record["record"] == "item" else "path"
 
 
 def _read(control: TenantControl, company: Company, member: Member, kind: str) -> tuple[Record, ...]:

@@ -166,6 +166,8 @@ class BatchCopier:
         state = self._state
         self._meter.add(items=1)
         living = _living(entry, previous)
+        if fetched.state in (FetchState.GONE, FetchState.SKIPPED):
+            state.doubt_listing(entry.feed)
         match fetched.state:
             case FetchState.FETCHED:
                 read_bytes = sum(len(data) for data in fetched.forms.values())

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from shared_code.model.feed import LISTING_MARK
 from shared_code.model.item import Change, ItemKind, ItemVersion
 from shared_code.model.lease import CheckpointMark, LeaseTerms
 from shared_code.model.outcome import MOST_ATTEMPTS, Counts, ItemFailure, ItemSkip, SkipCause
@@ -166,6 +167,12 @@ class SliceState:
         self.pending = deque(
             entry for entry in self.pending if entry.feed not in again or entry.attempts or entry.force
         )
+
+    def doubt_listing(self, feed: str) -> None:
+        """Something that a listing named could not be had, for now or for good: the same listing is news again."""
+        known = self.feeds.get(feed)
+        if known and known.finished and (known.cursor or "").startswith(LISTING_MARK):
+            self.feeds[feed] = replace(known, cursor=None)
 
     def buried(self) -> None:
         """What was gone without a word has its tombstones: nothing of that is left to do."""

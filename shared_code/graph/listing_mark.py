@@ -9,16 +9,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
-from shared_code.model.feed import FeedPage
+from shared_code.model.feed import LISTING_MARK, FeedPage
 from shared_code.model.item import Change
 
 _DIGEST_CHARACTERS = 32
 
 
 def mark_of(changes: Iterable[Change]) -> str:
-    """The same for two listings that say the same, in whatever order."""
+    """The cursor after a listing: the same for two that say the same, in whatever order."""
     lines = sorted(json.dumps(change.to_json(), sort_keys=True) for change in changes)
-    return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()[:_DIGEST_CHARACTERS]
+    return LISTING_MARK + hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()[:_DIGEST_CHARACTERS]
 
 
 def whole_listing(changes: Sequence[Change], cursor: str | None) -> FeedPage:
@@ -30,3 +30,9 @@ def whole_listing(changes: Sequence[Change], cursor: str | None) -> FeedPage:
     if cursor == mark:
         return FeedPage((), mark, finished=True)
     return FeedPage((), None, finished=False, expired=True)
+
+
+def one_item(change: Change, cursor: str | None) -> FeedPage:
+    """A feed of one item that is always there, so that nothing can be missing from it: its etag is what it says."""
+    mark = LISTING_MARK + change.etag
+    return FeedPage(() if cursor == mark else (change,), mark, finished=True)

@@ -16,6 +16,7 @@ from shared_code.errors import SourceError, SourceNotFoundError, SourceUnavailab
 from shared_code.graph.answer import Asked
 from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
+from shared_code.graph.listing_mark import one_item
 from shared_code.graph.listings import Listings, broken_off
 from shared_code.graph.mail_changes import (
     FOLDER_SELECT,
@@ -182,9 +183,7 @@ class MailboxSource:
         if isinstance(answers, SourceError):
             raise answers
         if feed == SETTINGS_FEED:
-            change = settings_change(await self._settings.read(resource, answers))
-            # Always there, so never listed anew: the cursor tells whether they have changed.
-            return FeedPage(() if cursor == change.etag else (change,), change.etag, finished=True)
+            return one_item(settings_change(await self._settings.read(resource, answers)), cursor)
         if feed == RECOVERABLE_FEED:
             return self._recoverable.page(resource, cursor, answers)
         [answer] = answers

@@ -15,7 +15,7 @@ from functools import partial
 from shared_code.errors import AccessDeniedError, SourceError, SourceNotFoundError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.concurrency import all_of
-from shared_code.graph.listing_mark import mark_of
+from shared_code.graph.listing_mark import mark_of, one_item
 from shared_code.graph.listings import Listings, broken_off
 from shared_code.graph.quickxor import QuickXorDigest
 from shared_code.graph.team_changes import INCOMING, UNLISTED_INCOMING
@@ -23,7 +23,7 @@ from shared_code.graph.team_channels import TeamChannels
 from shared_code.graph.team_fetch import TeamFetch
 from shared_code.graph.team_ids import CHANNELS_FEED, TEAM_FEED, channel_of_feed
 from shared_code.graph.team_messages import TeamMessages, is_listing
-from shared_code.model.feed import FeedPage, Fetched, FetchState
+from shared_code.model.feed import LISTING_MARK, FeedPage, Fetched, FetchState
 from shared_code.model.item import Change, ItemKind
 from shared_code.model.resource import Resource
 
@@ -71,10 +71,7 @@ class TeamSource:
         reader = TeamChannels(self._client, resource)
         pages: dict[str, FeedPage] = {}
         if TEAM_FEED in cursors:
-            settings = await reader.settings()
-            # Always there, so never listed anew: the cursor tells whether it has changed.
-            is_known = cursors[TEAM_FEED] == settings.etag
-            pages[TEAM_FEED] = FeedPage(() if is_known else (settings,), settings.etag, finished=True)
+            pages[TEAM_FEED] = one_item(await reader.settings(), cursors[TEAM_FEED])
         if CHANNELS_FEED in cursors:
             pages[CHANNELS_FEED] = _channels_page(await reader.changes(), cursors[CHANNELS_FEED])
         others = {feed: cursor for feed, cursor in cursors.items() if feed not in (TEAM_FEED, CHANNELS_FEED)}
@@ -126,11 +123,11 @@ def _channels_page(changes: Sequence[Change], cursor: str | None) -> FeedPage:
     """All channels at once. The cursor holds what is known, so that what is missing now is gone and what is unchanged
     need not be confirmed; and what was said of it last, so that it need not be compared."""
     listed = {change.item_id for change in changes}
-    known, mark = json.loads(cursor) if cursor else ([], "")
+    known, mark = json.loads(cursor.removeprefix(LISTING_MARK)) if cursor else ([], "")
     if UNLISTED_INCOMING in listed:  # nothing is known of what could not be listed, its absence least of all
         listed |= {item_id for item_id in known if item_id.startswith(INCOMING)}
     gone = [Change(item_id, ItemKind.CHANNEL, deleted=True) for item_id in known if item_id not in listed]
     # What is only named, because another team hosts it, is said once and not every night.
     told = [change for change in changes if not (change.skip_cause and change.item_id in known)]
-    following = json.dumps([sorted(listed), mark_of(changes)], separators=(",", ":"))
+    following = LISTING_MARK + json.dumps([sorted(listed), mark_of(changes)], separators=(",", ":"))
     return FeedPage(() if mark == mark_of(changes) else (*told, *gone), following, finished=True)

@@ -9,6 +9,9 @@ from enum import StrEnum
 from shared_code.model.item import Change, Form
 from shared_code.model.outcome import SkipCause
 
+LISTING_MARK = "listing:"
+"""A cursor that begins so tells what a whole listing said. Nothing is lost by dropping it: the feed is listed anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
