@@ -24,6 +24,10 @@ class TenantClock:
         now = time.time()
         return now + self._offset_s + (self.speed - 1.0) * (now - self._fast_since)
 
+    def now(self) -> datetime:
+        """Return the tenant's time, in UTC."""
+        return datetime.fromtimestamp(self.epoch_s(), UTC)
+
     def run_at(self, speed: float) -> None:
         """From now on the clock runs ``speed`` times as fast as real time. Raises ValueError below real time."""
         if speed < 1.0:

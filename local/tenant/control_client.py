@@ -62,7 +62,8 @@ class TenantControl(MailControl, MailboxControl, FileControl, SharingControl, Si
         self.call("DELETE", f"tenants/{tenant}")
 
     def set_clock(self, tenant: str, *, now: str | None = None, advance_s: float = 0.0, frozen: bool = False) -> str:
-        """Set or move the tenant's clock and return its new time."""
+        """Set or move the tenant's clock and return its new time; ``frozen``, it stands still, without ``now`` where
+        it is."""
         body: Json = {"advance_s": advance_s, "frozen": frozen}
         if now is not None:
             body["now"] = now

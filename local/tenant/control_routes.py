@@ -88,8 +88,9 @@ class ControlInterface:
                 del self._state.tenants[tenant.tenant_id]
                 return {}
             case ("POST", "clock"):
-                if "now" in body:
-                    tenant.clock.set(parse_time(body["now"]), frozen=bool(body.get("frozen")))
+                if "now" in body or body.get("frozen"):
+                    moment = parse_time(body["now"]) if "now" in body else tenant.clock.now()
+                    tenant.clock.set(moment, frozen=bool(body.get("frozen")))
                 tenant.clock.advance(float(body.get("advance_s", 0)))
                 tenant.clock.run_at(float(body.get("speed", tenant.clock.speed)))
                 return {"now": tenant.clock.stamp()}

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from local.tenant.answers import GraphError
+from local.tenant.clock import parse_time
 from local.tenant.server import RunningServer, start
 
 SECRET = "s3cret-of-the-test"
@@ -153,6 +154,17 @@ async def test_the_clock_can_run_faster(asker: _Asker) -> None:
     await asyncio.sleep(0.11)
     assert clock.epoch_s() - begin > 60
     assert (await asker.ask(root))[0] == 200
+
+
+async def test_the_clock_can_be_stopped_where_it_is(asker: _Asker) -> None:
+    await asker.prepare()
+    await asker.clock(now=NOW, frozen=False)
+    clock = asker.server.state.tenants[asker.tenant].clock
+    await asker.clock(frozen=True)
+    stopped = clock.epoch_s()
+    assert 0 <= stopped - parse_time(NOW).timestamp() < 60
+    await asyncio.sleep(0.01)
+    assert clock.epoch_s() == stopped
 
 
 async def _admit(asker: _Asker, path: str, method: str = "GET", body: bytes = b"") -> int:
