@@ -17,7 +17,8 @@ from shared_code.backup.budget import Meter, SliceBudget
 from shared_code.backup.checkpoint import Checkpointer
 from shared_code.backup.pages_ahead import PagesAhead
 from shared_code.backup.ports import Damage, SliceWriter, Source, Vault
-from shared_code.backup.state import SliceState, Start
+from shared_code.backup.slice_records import Start, first_state, progress_of, snapshot_of, state_after
+from shared_code.backup.state import SliceState
 from shared_code.errors import BlobExistsError, BlobNotFoundError, IntegrityError, ThrottledError
 from shared_code.model.item import ItemVersion
 from shared_code.model.lease import LeaseTerms
@@ -82,7 +83,7 @@ class ResourceCopier:
             if not state.all_segments:
                 raise
             _log.exception("the catalog of %s is damaged: it is backed up anew", resource.id)
-            return await self._commit_progress(SliceState.first(self._anew(state), None))
+            return await self._commit_progress(first_state(self._anew(state), None))
 
     async def _slice(self, state: SliceState) -> SliceResult:
         meter = Meter(self._budget, self._monotonic)
@@ -110,14 +111,14 @@ class ResourceCopier:
         progress = await self._vault.latest_progress(resource, seq)
         if progress:
             if self._terms.can_build_on(progress.checkpoint, now):
-                return SliceState.after(progress, resource, run_id)
+                return state_after(progress, resource, run_id)
             slice_number = progress.slice_number + 1
         roots = self._source.root_feeds()
         start = Start(self._customer_id, resource, run_id, now, roots, self._terms, seq, slice_number)
         if latest and not self._terms.can_build_on(latest.checkpoint, now):
             _log.warning("%s is backed up anew: its last checkpoint was at %s", resource.id, latest.checkpoint.at)
             latest = None
-        return SliceState.first(start, latest)
+        return first_state(start, latest)
 
     def _anew(self, state: SliceState) -> Start:
         """With what the slice after this one begins from nothing."""
@@ -183,13 +184,13 @@ class ResourceCopier:
 
     async def _commit_progress(self, state: SliceState) -> SliceResult:
         try:
-            await self._vault.commit_progress(state.to_progress())
+            await self._vault.commit_progress(progress_of(state))
         except BlobExistsError:
             _log.info("slice %s of %s was committed elsewhere", state.slice_number, state.resource.id)
         return SliceResult()
 
     async def _commit_snapshot(self, state: SliceState) -> SliceResult:
-        snapshot = state.to_snapshot(self._now())
+        snapshot = snapshot_of(state, self._now())
         try:
             await self._vault.commit_snapshot(snapshot)
         except BlobExistsError:

@@ -1,9 +1,9 @@
-"""The working state of one slice: made of the last snapshot or progress record, turned into the next one."""
+"""The working state of one slice (``slice_records.py``: what it is made of and turned into)."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -16,32 +16,9 @@ from shared_code.model.snapshot import (
     FeedState,
     PartialFile,
     PendingChange,
-    Progress,
     SegmentKind,
     SegmentRef,
-    Snapshot,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """With what a new snapshot begins."""
-
-    customer_id: str
-    resource: Resource
-    run_id: str
-    now: datetime
-    root_feeds: Sequence[str]
-    terms: LeaseTerms
-    seq: int
-    slice_number: int = 1
-
-    @property
-    def mark(self) -> CheckpointMark:
-        """What vouches for a snapshot that builds on nothing. Where there are earlier ones, nobody knows on which terms
-        they were leased: a retention of 0 makes this one a checkpoint that renews all there is."""
-        mark = self.terms.mark(self.now)
-        return mark if self.seq == 1 else replace(mark, retention_days=0)
 
 
 @dataclass(slots=True)
@@ -73,66 +50,6 @@ class SliceState:
     """What this very slice has written, which no catalog knows yet: without content and details."""
     reappeared: set[str] = field(default_factory=set)
     """Feeds in which a deleted folder came back; nobody tells what it brought with it, so they are listed anew."""
-
-    @classmethod
-    def first(cls, start: Start, latest: Snapshot | None) -> SliceState:
-        """The beginning of a new snapshot. With ``latest``, what it builds on: every feed goes on from its cursors, and
-        what failed then comes first. Without, everything is listed and stored anew."""
-        feeds: dict[str, FeedState] = {}
-        if latest:
-            # A feed without a cursor could not be read last time: it is listed anew.
-            anew = FeedState(None, relisted_from=len(latest.segments))
-            feeds = {name: FeedState(cursor) if cursor else anew for name, cursor in latest.cursors.items()}
-        for name in start.root_feeds:
-            feeds.setdefault(name, FeedState(None))
-        failures = latest.failures if latest else ()
-        return cls(
-            customer_id=start.customer_id,
-            resource=start.resource,
-            seq=start.seq,
-            slice_number=start.slice_number,
-            run_id=start.run_id,
-            started_at=start.now,
-            inherited=latest.segments if latest else (),
-            segments=(),
-            feeds=feeds,
-            counts=Counts(),
-            checkpoint=latest.checkpoint if latest else start.mark,
-            pending=deque(
-                PendingChange(entry.feed, entry.change, entry.attempts) for entry in failures if not _is_of_feed(entry)
-            ),
-            failures={(entry.feed, entry.change.item_id): entry for entry in failures if _is_of_feed(entry)},
-            skips={(entry.feed, entry.item_id): entry for entry in latest.skips} if latest else {},
-        )
-
-    @classmethod
-    def after(cls, progress: Progress, resource: Resource, run_id: str) -> SliceState:
-        """The slice that follows a committed one. Another run that goes on with it asks every feed again for what has
-        changed since: its snapshot is to be of today."""
-        feeds = dict(progress.feeds)
-        if progress.run_id != run_id:
-            feeds = {name: replace(feed, finished=False) for name, feed in feeds.items()}
-        return cls(
-            customer_id=progress.customer_id,
-            resource=resource,
-            seq=progress.seq,
-            slice_number=progress.slice_number + 1,
-            run_id=run_id,
-            started_at=progress.started_at,
-            inherited=progress.inherited,
-            segments=progress.segments,
-            feeds=feeds,
-            counts=progress.counts,
-            checkpoint=progress.checkpoint,
-            pending=deque(progress.pending),
-            partial=progress.partial,
-            failures={(entry.feed, entry.change.item_id): entry for entry in progress.failures},
-            skips={(entry.feed, entry.item_id): entry for entry in progress.skips},
-            folder_gone=progress.folder_gone,
-            checkpointing=progress.checkpointing,
-            merged=progress.merged,
-            repaired=set(progress.repaired),
-        )
 
     def lower_marks(self, terms: LeaseTerms, now: datetime) -> None:
         """What is written from now on is leased on ``terms``: the marks vouch for no more than that."""
@@ -282,50 +199,3 @@ class SliceState:
         """The folder that brought the feed is gone, and all trouble with it."""
         self.feeds.pop(feed, None)
         self.failures.pop((feed, feed), None)
-
-    def to_progress(self) -> Progress:
-        """The record that the next slice starts from."""
-        return Progress(
-            customer_id=self.customer_id,
-            resource=self.resource,
-            seq=self.seq,
-            slice_number=self.slice_number,
-            run_id=self.run_id,
-            started_at=self.started_at,
-            inherited=self.inherited,
-            segments=self.segments,
-            feeds=self.feeds,
-            counts=self.counts,
-            checkpoint=self.checkpoint,
-            pending=tuple(self.pending),
-            partial=self.partial,
-            failures=tuple(self.failures.values()),
-            skips=tuple(self.skips.values()),
-            folder_gone=self.folder_gone,
-            checkpointing=self.checkpointing,
-            merged=self.merged,
-            repaired=tuple(sorted(self.repaired)),
-        )
-
-    def to_snapshot(self, now: datetime) -> Snapshot:
-        """The commit record; every feed is finished and nothing is pending."""
-        unread = sum(_is_of_feed(failure) for failure in self.failures.values())
-        return Snapshot(
-            customer_id=self.customer_id,
-            resource=self.resource,
-            seq=self.seq,
-            run_id=self.run_id,
-            started_at=self.started_at,
-            committed_at=now,
-            segments=self.all_segments,
-            cursors={name: feed.cursor or "" for name, feed in self.feeds.items()},
-            counts=self.counts + Counts(failed=unread),
-            checkpoint=self.checkpointing or self.checkpoint,
-            failures=tuple(self.failures.values()),
-            skips=tuple(self.skips.values()),
-        )
-
-
-def _is_of_feed(failure: ItemFailure) -> bool:
-    """Whether it is not an item that failed but the reading of a whole feed, which is polled again anyway."""
-    return failure.change.item_id == failure.feed

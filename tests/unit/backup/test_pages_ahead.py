@@ -11,7 +11,8 @@ import pytest
 
 from shared_code.backup.pages_ahead import PagesAhead
 from shared_code.backup.ports import Source
-from shared_code.backup.state import SliceState, Start
+from shared_code.backup.slice_records import Start, first_state
+from shared_code.backup.state import SliceState
 from shared_code.errors import SourceUnavailableError
 from shared_code.model.feed import FeedPage
 from shared_code.model.item import Change, ItemKind
@@ -42,7 +43,7 @@ class Pages:
 def make(*feeds: str) -> tuple[PagesAhead, SliceState, Pages]:
     source = Pages()
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    state = SliceState.first(Start("acme", RESOURCE, "run", now, feeds, TERMS, 1), None)
+    state = first_state(Start("acme", RESOURCE, "run", now, feeds, TERMS, 1), None)
     return PagesAhead(cast(Source, cast(Any, source)), state), state, source
 
 
