@@ -14,7 +14,6 @@ import random
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -38,8 +37,9 @@ from shared_code.graph.governor import Governor
 from shared_code.graph.odata import text_of
 from shared_code.graph.retries import Retries, trouble_of
 from shared_code.graph.retry import Attempt, GiveUp, Retry, RetryPolicy, Trouble, retry_after_s
-from shared_code.graph.tolls import Toll, toll_of
+from shared_code.graph.tolls import Toll
 from shared_code.graph.transfers import Transfers
+from shared_code.graph.turns import Turns
 
 GRAPH_V1 = "https://graph.microsoft.com/v1.0"
 
@@ -77,7 +77,7 @@ class GraphClient:
         self._at_once = connections
         self._read_timeout_s = read_timeout_s
         self._retries = Retries(policy or RetryPolicy(), sleep, monotonic, chance)
-        self._governor = governor
+        self._turns = Turns(governor)
         self._native = ResponseHandlerOption(_NativeResponse())
         self._connections: Connections | None = None
         self._transfers: Transfers | None = None
@@ -90,7 +90,7 @@ class GraphClient:
     def open(self) -> Self:
         """Make the connections' pool; needs a running event loop. ``__aexit__`` lets go of it."""
         self._connections = Connections.open(self._user_agent, self._at_once, self._read_timeout_s)
-        self._transfers = Transfers(self._connections.session, self._origin[0], self._retries, self._governor)
+        self._transfers = Transfers(self._connections.session, self._origin[0], self._retries, self._turns)
         self._adapter = GraphRequestAdapter(self._tokens, self._connections.http)
         self._adapter.base_url = self._base_url
         self._graph = GraphServiceClient(request_adapter=self._adapter)
@@ -114,14 +114,12 @@ class GraphClient:
 
     async def note_licences(self, count: int) -> None:
         """Some of Graph's limits depend on the tenant's number of licences: whoever counts them tells."""
-        if self._governor is not None:
-            await self._governor.note_licences(count)
+        await self._turns.note_licences(count)
 
     def same_mailbox(self, mailbox_id: str, user_id: str) -> None:
         """Both ids stand for one mailbox, whose limits they share. Requests whose ``ids`` name their resource tell it
         by themselves."""
-        if self._governor is not None:
-            self._governor.same_mailbox(mailbox_id, user_id)
+        self._turns.same_mailbox(mailbox_id, user_id)
 
     def link(self, url: str) -> Any:
         """A GET of an opaque link of Graph's. Raises SourceError when it leads to another host."""
@@ -235,20 +233,6 @@ class GraphClient:
         _, parsed = await self._send(info, asked, idempotent, parse=True, tolls=tolls)
         return parsed if isinstance(parsed, dict) else {}
 
-    def _tolls(self, requests: Sequence[tuple[str, str, int]], asked: Asked) -> list[Toll]:
-        """What requests (method, address, size of the body) count for; nothing where nobody asks."""
-        if self._governor is None:
-            return []
-        tolls = [toll_of(method, url, size_bytes) for method, url, size_bytes in requests]
-        kind, _, user_id = (asked.ids or {}).get("resource_id", "").partition(".")
-        if kind == "mailbox":
-            for mailbox_id in {toll.mailbox for toll in tolls}:
-                self._governor.same_mailbox(mailbox_id, user_id)
-        return tolls
-
-    def _turn(self, tolls: Sequence[Toll]) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if self._governor is None else self._governor.turn(tolls)
-
     async def _send(
         self,
         info: Any,
@@ -259,14 +243,12 @@ class GraphClient:
         tolls: Sequence[Toll] | None = None,
     ) -> tuple[Answer, Any]:
         method, number, started, refused = info.http_method.value, 0, self._retries.monotonic(), False
-        if tolls is None and self._governor is not None:
-            tolls = self._tolls([(method, str(info.url), len(info.content or b""))], asked)
-        tolls = tolls or ()
+        tolls = self._turns.tolls_of(info, asked) if tolls is None else tolls
         while True:
             number += 1
             status = wait_s = trouble = None
             try:
-                async with self._turn(tolls):
+                async with self._turns.wait(tolls):
                     response: httpx.Response = await self._adapter.send_primitive_async(info, "bytes", None)
                 answer = Answer(response.status_code, response.headers, response.content)
             except (httpx.HTTPError, aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -274,8 +256,7 @@ class GraphClient:
                 trouble = trouble_of(error)
                 final: SourceError = unreachable(asked, type(error).__name__)
             else:
-                if self._governor is not None:
-                    await self._governor.heard(tolls, answer.status, answer.headers)
+                await self._turns.heard(tolls, answer.status, answer.headers)
                 parsed = parsed_or_none(answer.body) if parse or answer.status >= 400 else None
                 if answer.status < 400:
                     # A write may answer with nothing; nothing to a question is an answer that got lost.
@@ -298,7 +279,7 @@ class GraphClient:
         started = self._retries.monotonic()
 
         def tolls_of(several: Sequence[BatchRequest]) -> list[Toll]:
-            return self._tolls([(each.method, each.path, each.body_size_bytes) for each in several], asked)
+            return self._turns.tolls([(each.method, each.path, each.body_size_bytes) for each in several], asked)
 
         async def post(pending: Sequence[BatchRequest]) -> Any:
             info = self.request("POST", "/$batch")
@@ -307,8 +288,7 @@ class GraphClient:
             return await self._send_for_object(info, asked, idempotent, tolls_of(pending))
 
         async def heard(request: BatchRequest, answer: BatchAnswer) -> None:
-            if self._governor is not None:
-                await self._governor.heard(tolls_of([request]), answer.status, answer.headers)
+            await self._turns.heard(tolls_of([request]), answer.status, answer.headers)
 
         def judge(request: BatchRequest, answer: BatchAnswer | None, number: int) -> Retry | GiveUp:
             elapsed_s, method = self._retries.monotonic() - started, request.method

@@ -4,8 +4,7 @@ retries it shares; the token never comes here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Mapping
 from io import BytesIO
 from urllib.parse import urljoin
 
@@ -16,10 +15,9 @@ from shared_code.errors import SourceContentError, SourceError, SourceUnavailabl
 from shared_code.graph.answer import Answer, Asked, error_of, unreachable
 from shared_code.graph.credentials import is_loopback_host, origin_of
 from shared_code.graph.download import Download
-from shared_code.graph.governor import Governor
 from shared_code.graph.retries import Retries, trouble_of
 from shared_code.graph.retry import Attempt, Retry, Trouble, retry_after_s
-from shared_code.graph.tolls import Toll, transfer_toll
+from shared_code.graph.turns import Turns
 
 _MAX_REDIRECTS = 3
 _STREAM_FROM_BYTES = 1 << 20
@@ -33,9 +31,9 @@ class Transfers:
         session: aiohttp.ClientSession,
         base_scheme: str,
         retries: Retries,
-        governor: Governor | None = None,
+        turns: Turns,
     ) -> None:
-        self._governor = governor
+        self._turns = turns
         self._session = session
         self._base_scheme = base_scheme
         self._retries = retries
@@ -47,12 +45,12 @@ class Transfers:
         headers = {"Accept-Encoding": "identity"}
         if offset:
             headers["Range"] = f"bytes={offset}-"
-        tolls = [transfer_toll("GET", url)]
+        tolls = self._turns.transfer_tolls("GET", url)
         while True:
             number += 1
             attempt = Attempt(number, "GET", 0.0)
             try:
-                async with self._turn(tolls):
+                async with self._turns.wait(tolls):
                     response = await self._get_following(url, headers)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 failure: Exception = error
@@ -66,7 +64,7 @@ class Transfers:
                     return Download(response, offset)
                 answer = _lower(response.headers)
                 response.close()
-                await self._heard(tolls, response.status, answer)
+                await self._turns.heard(tolls, response.status, answer)
                 final = error_of(response.status, answer, None, asked)
                 failure = final
                 elapsed_s = self._retries.monotonic() - started
@@ -80,12 +78,12 @@ class Transfers:
         answers."""
         asked, number, started = Asked(f"{method} pre-authenticated URL"), 0, self._retries.monotonic()
         target = self._address(url)
-        tolls = [transfer_toll(method, url, len(data or b""))]
+        tolls = self._turns.transfer_tolls(method, url, len(data or b""))
         while True:
             number += 1
             try:
                 async with (
-                    self._turn(tolls),
+                    self._turns.wait(tolls),
                     self._session.request(
                         method, target, headers=headers, data=_body(data), allow_redirects=False
                     ) as response,
@@ -96,20 +94,13 @@ class Transfers:
                 attempt = Attempt(number, method, elapsed_s, trouble=trouble_of(error), idempotent=idempotent)
                 await self._retries.wait_or_raise(attempt, unreachable(asked, type(error).__name__), error)
                 continue
-            await self._heard(tolls, answer.status, answer.headers)
+            await self._turns.heard(tolls, answer.status, answer.headers)
             elapsed_s, wait_s = self._retries.monotonic() - started, retry_after_s(answer.headers)
             attempt = Attempt(number, method, elapsed_s, answer.status, None, wait_s, idempotent)
             decision = self._retries.decide(attempt)
             if not isinstance(decision, Retry):
                 return answer
             await self._retries.sleep(decision.after_s)
-
-    def _turn(self, tolls: Sequence[Toll]) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if self._governor is None else self._governor.turn(tolls)
-
-    async def _heard(self, tolls: Sequence[Toll], status: int, headers: Mapping[str, str]) -> None:
-        if self._governor is not None:
-            await self._governor.heard(tolls, status, headers)
 
     async def _get_following(self, url: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         for _ in range(_MAX_REDIRECTS):
