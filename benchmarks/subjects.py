@@ -23,11 +23,11 @@ from local.azurite import ACCOUNT_KEY, ACCOUNT_NAME
 from local.product_settings import APP_CLIENT_ID, APP_CLIENT_SECRET
 from local.services import ROOT, Stack
 from local.tenant.control_client import TenantControl
-from shared_code.graph.drive_changes import ITEM_SELECT as FILE_SELECT
-from shared_code.graph.drive_feed import PAGE_SIZE as FILE_PAGE_SIZE
-from shared_code.graph.drive_source import STREAM_FROM_BYTES
-from shared_code.graph.mail_changes import ITEM_SELECT as MAIL_SELECT
-from shared_code.graph.mailbox_source import PAGE_SIZE as MAIL_PAGE_SIZE
+from shared_code.graph.drives.changes import ITEM_SELECT as FILE_SELECT
+from shared_code.graph.drives.feed import PAGE_SIZE as FILE_PAGE_SIZE
+from shared_code.graph.drives.source import STREAM_FROM_BYTES
+from shared_code.graph.mailboxes.changes import ITEM_SELECT as MAIL_SELECT
+from shared_code.graph.mailboxes.source import PAGE_SIZE as MAIL_PAGE_SIZE
 from shared_code.vault.pack_writer import UPLOADS_AT_ONCE
 
 # What the product has under way for one drive and for one mailbox; a test keeps these in step with it.

@@ -35,15 +35,15 @@ from shared_code.graph.credentials import (
     secret_credential,
 )
 from shared_code.graph.directory import TenantDirectory
-from shared_code.graph.drive_source import DriveSource
-from shared_code.graph.drive_target import DriveTarget
+from shared_code.graph.drives.source import DriveSource
+from shared_code.graph.drives.target import DriveTarget
 from shared_code.graph.governor import Governor
-from shared_code.graph.mailbox_source import MailboxSource
-from shared_code.graph.mailbox_target import MailboxTarget
-from shared_code.graph.site_source import SiteSource
-from shared_code.graph.site_target import SiteTarget
-from shared_code.graph.team_source import TeamSource
-from shared_code.graph.team_target import TeamTarget
+from shared_code.graph.mailboxes.source import MailboxSource
+from shared_code.graph.mailboxes.target import MailboxTarget
+from shared_code.graph.sites.source import SiteSource
+from shared_code.graph.sites.target import SiteTarget
+from shared_code.graph.teams.source import TeamSource
+from shared_code.graph.teams.target import TeamTarget
 from shared_code.ledger.customers import CustomerLedger
 from shared_code.ledger.damage import DamageLedger
 from shared_code.ledger.pauses import PauseLedger

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from shared_code.errors import SourceError
-from shared_code.graph.archives import ArchiveListing
 from shared_code.graph.client import GraphClient
+from shared_code.graph.mailboxes.archives import ArchiveListing
 from shared_code.graph.people import PeopleListing
-from shared_code.graph.site_directory import SiteListing
-from shared_code.graph.team_directory import TeamListing
+from shared_code.graph.sites.directory import SiteListing
+from shared_code.graph.teams.directory import TeamListing
 from shared_code.model.census import Census, Unseen
 from shared_code.model.resource import ResourceKind
 

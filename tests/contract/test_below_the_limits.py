@@ -17,10 +17,10 @@ from shared_code.backup.ports import Source
 from shared_code.errors import ThrottledError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.directory import TenantDirectory
-from shared_code.graph.drive_source import DriveSource
+from shared_code.graph.drives.source import DriveSource
 from shared_code.graph.governor import Governor
-from shared_code.graph.mailbox_source import MailboxSource
-from shared_code.graph.mailbox_target import MailboxTarget
+from shared_code.graph.mailboxes.source import MailboxSource
+from shared_code.graph.mailboxes.target import MailboxTarget
 from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.restore import RestoreRequest, RestoreState, Selection, TargetKind
 from shared_code.model.run import ResourceOutcome, RunState

@@ -12,10 +12,10 @@ import pytest
 from shared_code.errors import SourceUnavailableError
 from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
-from shared_code.graph.mailbox_settings import SETTINGS_FEED, SETTINGS_ID
-from shared_code.graph.mailbox_settings_source import MailboxSettingsSource
-from shared_code.graph.mailbox_source import MailboxSource
-from shared_code.graph.mailbox_target import MailboxTarget
+from shared_code.graph.mailboxes.settings import SETTINGS_FEED, SETTINGS_ID
+from shared_code.graph.mailboxes.settings_source import MailboxSettingsSource
+from shared_code.graph.mailboxes.source import MailboxSource
+from shared_code.graph.mailboxes.target import MailboxTarget
 from shared_code.model.feed import FetchState
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.resource import Resource, ResourceKind

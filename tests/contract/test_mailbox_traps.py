@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared_code.backup.budget import SliceBudget
-from shared_code.graph.mailbox_source import PAGE_SIZE, MailboxSource
+from shared_code.graph.mailboxes.source import PAGE_SIZE, MailboxSource
 from shared_code.model.feed import FeedPage
 from shared_code.model.item import ItemKind
 from shared_code.model.resource import Resource

@@ -9,8 +9,8 @@ import pytest
 
 from shared_code.errors import AccessDeniedError, SourceUnavailableError
 from shared_code.graph.client import GraphClient
-from shared_code.graph.mailbox_listing import PAGE_SIZE, ListingCursor, MailboxListing, listing_goes_on
-from shared_code.graph.mailbox_source import MailboxSource
+from shared_code.graph.mailboxes.listing import PAGE_SIZE, ListingCursor, MailboxListing, listing_goes_on
+from shared_code.graph.mailboxes.source import MailboxSource
 from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.run import RunState
 from shared_code.vault.customer_vault import CustomerVault

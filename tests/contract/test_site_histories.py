@@ -16,7 +16,7 @@ from shared_code.backup.budget import SliceBudget
 from shared_code.backup.copier import ResourceCopier
 from shared_code.errors import SourceError
 from shared_code.graph.client import GraphClient
-from shared_code.graph.site_source import SiteSource
+from shared_code.graph.sites.source import SiteSource
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.resource import Resource
 from shared_code.model.restore import Selection

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from shared_code.graph.client import GraphClient
-from shared_code.graph.drive_cursor import DriveCursor
-from shared_code.graph.site_source import SiteSource
-from shared_code.graph.site_target import SiteTarget
+from shared_code.graph.drives.cursor import DriveCursor
+from shared_code.graph.sites.source import SiteSource
+from shared_code.graph.sites.target import SiteTarget
 from shared_code.model.feed import FeedPage
 from shared_code.model.item import ItemKind
 from shared_code.model.restore import ConflictRule
@@ -156,7 +156,7 @@ async def test_the_sweep_finds_what_delta_does_not_tell_and_keeps_the_values_of_
 async def test_a_sweep_that_breaks_off_is_made_up_for_and_loses_no_change(
     tenant: SimulatedTenant, example: ExampleSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared_code.graph.drive_feed.PAGE_SIZE", 2)
+    monkeypatch.setattr("shared_code.graph.drives.feed.PAGE_SIZE", 2)
     tenant.control.change_settings(tenant.id, sharing_shows_in_delta=False)
     resource = resource_of(example)
     async with tenant.client() as client:

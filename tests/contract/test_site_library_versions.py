@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from shared_code.graph.client import GraphClient
-from shared_code.graph.drive_versions import VERSIONS_UNREAD
-from shared_code.graph.site_source import SiteSource
-from shared_code.graph.site_target import SiteTarget
+from shared_code.graph.drives.versions import VERSIONS_UNREAD
+from shared_code.graph.sites.source import SiteSource
+from shared_code.graph.sites.target import SiteTarget
 from shared_code.model.feed import FetchState
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.outcome import SkipCause

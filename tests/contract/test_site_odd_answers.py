@@ -13,7 +13,7 @@ from shared_code.backup.budget import SliceBudget
 from shared_code.backup.copier import ResourceCopier
 from shared_code.errors import AccessDeniedError
 from shared_code.graph.client import GraphClient
-from shared_code.graph.site_source import SiteSource
+from shared_code.graph.sites.source import SiteSource
 from shared_code.model.feed import FetchState
 from shared_code.model.item import Change, ItemKind, ItemVersion
 from shared_code.model.resource import Resource, ResourceKind

@@ -15,9 +15,9 @@ from shared_code.errors import (
     SourceNotFoundError,
     SourceUnavailableError,
 )
-from shared_code.graph.drive_feed import PAGE_SIZE
-from shared_code.graph.drive_source import DriveSource
-from shared_code.graph.drive_stream import DriveStream
+from shared_code.graph.drives.feed import PAGE_SIZE
+from shared_code.graph.drives.source import DriveSource
+from shared_code.graph.drives.stream import DriveStream
 from shared_code.graph.retry import RetryPolicy
 from shared_code.model.feed import FeedPage, Fetched, FetchState
 from shared_code.model.item import Change, Form, ItemKind

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared_code.errors import AccessDeniedError, SourceNotFoundError, ThrottledError
-from shared_code.graph.mailbox_source import PAGE_SIZE, MailboxSource
+from shared_code.graph.mailboxes.source import PAGE_SIZE, MailboxSource
 from shared_code.model.feed import FeedPage, Fetched, FetchState
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.outcome import SkipCause

@@ -11,8 +11,8 @@ import pytest
 from shared_code.errors import SourceNotFoundError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.directory import TenantDirectory
-from shared_code.graph.site_directory import SiteListing
-from shared_code.graph.site_source import SiteSource
+from shared_code.graph.sites.directory import SiteListing
+from shared_code.graph.sites.source import SiteSource
 from shared_code.model.feed import FetchState
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.outcome import SkipCause

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from shared_code.errors import AccessDeniedError, SourceNotFoundError
-from shared_code.graph.team_changes import message_change
-from shared_code.graph.team_directory import TeamListing
-from shared_code.graph.team_import import StoredMessage
-from shared_code.graph.team_readable import readable
-from shared_code.graph.team_source import TeamSource
+from shared_code.graph.teams.changes import message_change
+from shared_code.graph.teams.directory import TeamListing
+from shared_code.graph.teams.import_body import StoredMessage
+from shared_code.graph.teams.readable import readable
+from shared_code.graph.teams.source import TeamSource
 from shared_code.model.feed import FeedPage, Fetched, FetchState
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.outcome import SkipCause

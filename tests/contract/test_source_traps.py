@@ -15,9 +15,9 @@ from shared_code.backup.copier import ResourceCopier
 from shared_code.backup.ports import Source
 from shared_code.errors import SourceError
 from shared_code.graph.client import GraphClient
-from shared_code.graph.drive_source import DriveSource
-from shared_code.graph.mailbox_settings import SETTINGS_ID
-from shared_code.graph.mailbox_source import MailboxSource
+from shared_code.graph.drives.source import DriveSource
+from shared_code.graph.mailboxes.settings import SETTINGS_ID
+from shared_code.graph.mailboxes.source import MailboxSource
 from shared_code.model.feed import FeedPage
 from shared_code.model.resource import Resource
 from shared_code.model.run import ResourceOutcome, RunState

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from shared_code.errors import AccessDeniedError, SourceUnavailableError
-from shared_code.graph import drive_target_items
 from shared_code.graph.client import GraphClient
-from shared_code.graph.drive_source import DriveSource
-from shared_code.graph.drive_target import DriveTarget
-from shared_code.graph.drive_target_upload import FRAGMENT_BYTES, SMALL_BYTES
+from shared_code.graph.drives import target_items as drive_target_items
+from shared_code.graph.drives.source import DriveSource
+from shared_code.graph.drives.target import DriveTarget
+from shared_code.graph.drives.target_upload import FRAGMENT_BYTES, SMALL_BYTES
 from shared_code.model.item import Form, ItemVersion
 from shared_code.model.restore import ConflictRule
 from shared_code.model.write_back import WriteState, Written

@@ -12,10 +12,10 @@ import pytest
 
 from shared_code.errors import AccessDeniedError, SourceUnavailableError, TargetConflictError
 from shared_code.graph.client import GraphClient
-from shared_code.graph.mailbox_settings import SETTINGS_ID
-from shared_code.graph.mailbox_source import MailboxSource
-from shared_code.graph.mailbox_target import MailboxTarget
-from shared_code.graph.mailbox_target_items import SeenItem, StoredItem, difference
+from shared_code.graph.mailboxes.settings import SETTINGS_ID
+from shared_code.graph.mailboxes.source import MailboxSource
+from shared_code.graph.mailboxes.target import MailboxTarget
+from shared_code.graph.mailboxes.target_items import SeenItem, StoredItem, difference
 from shared_code.model.item import Form, ItemVersion
 from shared_code.model.restore import ConflictRule
 from shared_code.model.write_back import WriteState

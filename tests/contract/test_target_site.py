@@ -10,8 +10,8 @@ import pytest
 
 from shared_code.errors import AccessDeniedError, SourceError, SourceUnavailableError
 from shared_code.graph.client import GraphClient
-from shared_code.graph.site_source import SiteSource
-from shared_code.graph.site_target import SiteTarget
+from shared_code.graph.sites.source import SiteSource
+from shared_code.graph.sites.target import SiteTarget
 from shared_code.model.restore import ConflictRule
 from shared_code.model.write_back import WriteState, Written
 from tests.contract.test_source_site import resource_of

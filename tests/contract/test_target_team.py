@@ -10,8 +10,8 @@ import pytest
 
 from shared_code.errors import AccessDeniedError, SourceUnavailableError, TargetConflictError
 from shared_code.graph.client import GraphClient
-from shared_code.graph.team_source import TeamSource
-from shared_code.graph.team_target import TeamTarget
+from shared_code.graph.teams.source import TeamSource
+from shared_code.graph.teams.target import TeamTarget
 from shared_code.model.item import ItemKind, ItemVersion
 from shared_code.model.restore import ConflictRule
 from shared_code.model.write_back import WriteState, Written

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared_code.graph.team_source import TeamSource
-from shared_code.graph.team_target import TeamTarget
+from shared_code.graph.teams.source import TeamSource
+from shared_code.graph.teams.target import TeamTarget
 from shared_code.model.write_back import WriteState
 from tests.fakes.captured import capture, states, write_back
 from tests.fakes.simulated_team import SimulatedTeam

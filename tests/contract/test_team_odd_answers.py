@@ -13,13 +13,13 @@ import pytest
 
 from shared_code.errors import AccessDeniedError, SourceUnavailableError
 from shared_code.graph.client import GraphClient
-from shared_code.graph.team_changes import message_change
-from shared_code.graph.team_channels import TeamChannels
-from shared_code.graph.team_import import StoredMessage
-from shared_code.graph.team_source import TeamSource
-from shared_code.graph.team_target_channels import TargetChannels
-from shared_code.graph.team_target_home import TargetHome, marked
-from shared_code.graph.team_target_settings import TargetSettings
+from shared_code.graph.teams.changes import message_change
+from shared_code.graph.teams.channels import TeamChannels
+from shared_code.graph.teams.import_body import StoredMessage
+from shared_code.graph.teams.source import TeamSource
+from shared_code.graph.teams.target_channels import TargetChannels
+from shared_code.graph.teams.target_home import TargetHome, marked
+from shared_code.graph.teams.target_settings import TargetSettings
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, Form, ItemKind, ItemVersion
 from shared_code.model.resource import Resource, ResourceKind

@@ -13,7 +13,8 @@ import pytest
 from benchmarks import copier, daily, figures, measured, subjects
 from benchmarks.copier_job import Destination, Job, Uploads
 from benchmarks.figures import Bound, Figure, Target
-from shared_code.graph import drive_fetch, mailbox_fetch
+from shared_code.graph.drives import fetch as drive_fetch
+from shared_code.graph.mailboxes import fetch as mailbox_fetch
 
 PROJECT = Path(__file__).resolve().parents[2]
 EXPECTED = {

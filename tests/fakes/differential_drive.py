@@ -6,7 +6,7 @@ from random import Random
 
 from local.tenant.plain_client import PlainClient
 from shared_code.graph.client import GraphClient
-from shared_code.graph.drive_source import DriveSource
+from shared_code.graph.drives.source import DriveSource
 from shared_code.model.item import Change
 from shared_code.model.resource import Resource
 from tests.fakes.differential import Facts, digest

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from local.tenant.plain_client import PlainClient
 from shared_code.graph.client import GraphClient
-from shared_code.graph.mailbox_source import MailboxSource
+from shared_code.graph.mailboxes.source import MailboxSource
 from shared_code.model.item import Change, ItemKind
 from shared_code.model.resource import Resource
 from tests.fakes.differential import Facts, digest

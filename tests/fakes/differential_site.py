@@ -9,7 +9,7 @@ from typing import Any
 
 from local.tenant.plain_client import PlainClient
 from shared_code.graph.client import GraphClient
-from shared_code.graph.site_source import SiteSource
+from shared_code.graph.sites.source import SiteSource
 from shared_code.model.item import Change, ItemKind
 from shared_code.model.resource import Resource
 from tests.fakes.differential import Facts, digest

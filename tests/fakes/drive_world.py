@@ -15,8 +15,8 @@ from shared_code.backup.budget import SliceBudget
 from shared_code.backup.copier import ResourceCopier
 from shared_code.errors import SourceError
 from shared_code.graph.client import GraphClient
-from shared_code.graph.drive_source import DriveSource
-from shared_code.graph.drive_target import DriveTarget
+from shared_code.graph.drives.source import DriveSource
+from shared_code.graph.drives.target import DriveTarget
 from shared_code.model.item import Change, Form, ItemKind, ItemVersion
 from shared_code.model.resource import ResourceKind
 from shared_code.model.restore import Restore, RestoreRequest, Selection, TargetKind

@@ -8,8 +8,8 @@ from typing import Any
 from shared_code.backup.budget import SliceBudget
 from shared_code.backup.copier import ResourceCopier
 from shared_code.graph.client import GraphClient
-from shared_code.graph.mailbox_settings import SETTINGS_ID
-from shared_code.graph.mailbox_source import MailboxSource
+from shared_code.graph.mailboxes.settings import SETTINGS_ID
+from shared_code.graph.mailboxes.source import MailboxSource
 from shared_code.model.item import Form, ItemVersion
 from shared_code.model.restore import Selection
 from shared_code.model.run import ResourceOutcome, RunState

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared_code.errors import SourceError
-from shared_code.graph.quickxor import QuickXorDigest
+from shared_code.graph.drives.quickxor import QuickXorDigest
 from shared_code.model.feed import FeedPage, Fetched, FetchState
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.resource import Resource

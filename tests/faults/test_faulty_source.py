@@ -20,11 +20,11 @@ from shared_code.backup.ports import Source
 from shared_code.backup.runs import CustomerRuns, Step, Waits
 from shared_code.graph.client import GraphClient
 from shared_code.graph.directory import TenantDirectory
-from shared_code.graph.drive_source import DriveSource
-from shared_code.graph.mailbox_source import MailboxSource
+from shared_code.graph.drives.source import DriveSource
+from shared_code.graph.mailboxes.source import MailboxSource
 from shared_code.graph.retry import RetryPolicy
-from shared_code.graph.site_source import SiteSource
-from shared_code.graph.team_source import TeamSource
+from shared_code.graph.sites.source import SiteSource
+from shared_code.graph.teams.source import TeamSource
 from shared_code.model.resource import Customer, ResourceKind
 from shared_code.model.restore import Selection
 from shared_code.model.run import Run, RunState

@@ -12,7 +12,7 @@ import pytest
 
 from shared_code.backup.budget import SliceBudget
 from shared_code.errors import SourceNotFoundError, SourceUnavailableError
-from shared_code.graph.drive_stream import DriveStream
+from shared_code.graph.drives.stream import DriveStream
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, ItemKind
 from shared_code.model.outcome import SkipCause

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from shared_code.errors import SourceUnavailableError
-from shared_code.graph.drive_changes import drive_change
-from shared_code.graph.mail_changes import (
+from shared_code.graph.drives.changes import drive_change
+from shared_code.graph.mailboxes.changes import (
     folder_change,
     folder_of_feed,
     item_change,
@@ -17,7 +17,7 @@ from shared_code.graph.mail_changes import (
     kind_of,
     without_duplicates,
 )
-from shared_code.graph.mailbox_fetch import groups_of
+from shared_code.graph.mailboxes.fetch import groups_of
 from shared_code.graph.odata import next_cursor, size_of, text_of, time_of, values_of
 from shared_code.model.item import Change, ItemKind
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from shared_code.graph.drive_cursor import DriveCursor
+from shared_code.graph.drives.cursor import DriveCursor
 
 TODAY = date(2026, 3, 10)
 DELTA = "https://graph.example/delta?token=1"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared_code.errors import IntegrityError
-from shared_code.graph.drive_target_names import escaped, is_writable, numbered
-from shared_code.graph.drive_target_upload import FRAGMENT_BYTES, fragments
+from shared_code.graph.drives.target_names import escaped, is_writable, numbered
+from shared_code.graph.drives.target_upload import FRAGMENT_BYTES, fragments
 
 ANY_NAME = st.text(st.characters(), max_size=300)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared_code.graph.drive_permissions import (
+from shared_code.graph.drives.permissions import (
     GUEST,
     PROTECTED,
     SITE_IDENTITY,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared_code.graph.mail_headers import MAX_TEXT, MailHeaders, read_headers
+from shared_code.graph.mailboxes.headers import MAX_TEXT, MailHeaders, read_headers
 
 REAL_MAIL = Path(__file__).parents[3] / "../shared/data/mail"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared_code.graph.client import GraphClient
 from shared_code.graph.directory import TenantDirectory
-from shared_code.graph.drive_changes import drive_change
+from shared_code.graph.drives.changes import drive_change
 from shared_code.model.census import NotCoveredCause
 from tests.fakes.graph_server import FixedCredential, GraphServer, Reply, Seen
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared_code.graph.quickxor import QuickXorDigest
+from shared_code.graph.drives.quickxor import QuickXorDigest
 
 
 def literal(data: bytes) -> bytes:

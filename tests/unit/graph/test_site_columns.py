@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared_code.graph.site_columns import (
+from shared_code.graph.sites.columns import (
     Column,
     fits,
     note_column_of,
@@ -17,7 +17,7 @@ from shared_code.graph.site_columns import (
     to_fields,
     without_empty,
 )
-from shared_code.graph.site_names import (
+from shared_code.graph.sites.names import (
     computed_etag,
     file_id,
     inner_id,
@@ -29,9 +29,9 @@ from shared_code.graph.site_names import (
     row_id,
     row_number,
 )
-from shared_code.graph.site_pages import comparable, written_body
-from shared_code.graph.site_target_places import LibraryPlace, ListPlace, PagesPlace, TopPlace, place_of
-from shared_code.graph.site_target_row_index import RowIndex
+from shared_code.graph.sites.pages import comparable, written_body
+from shared_code.graph.sites.target_places import LibraryPlace, ListPlace, PagesPlace, TopPlace, place_of
+from shared_code.graph.sites.target_row_index import RowIndex
 
 GUID = "22e03ef3-6ef4-424d-a1d3-92a337807c30"
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from shared_code.graph.client import GraphClient
-from shared_code.graph.team_changes import message_change, plain_text
-from shared_code.graph.team_directory import TeamListing
-from shared_code.graph.team_ids import (
+from shared_code.graph.teams.changes import message_change, plain_text
+from shared_code.graph.teams.directory import TeamListing
+from shared_code.graph.teams.ids import (
     TEAM_SETTINGS_ID,
     MessagePlace,
     channel_of_feed,
@@ -17,9 +17,9 @@ from shared_code.graph.team_ids import (
     is_of_shared_channel,
     messages_feed,
 )
-from shared_code.graph.team_import import StoredMessage, format_ms
-from shared_code.graph.team_readable import readable
-from shared_code.graph.team_target_seen import moment_of
+from shared_code.graph.teams.import_body import StoredMessage, format_ms
+from shared_code.graph.teams.readable import readable
+from shared_code.graph.teams.target_seen import moment_of
 from tests.fakes.graph_server import FixedCredential, GraphServer, Reply, Seen
 
 CHANNEL = "19:abc@thread.tacv2"

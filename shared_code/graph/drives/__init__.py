@@ -1,0 +1,1 @@
+"""Drives, those of people and the document libraries of sites: read from Graph and written back."""

@@ -1,0 +1,1 @@
+"""Mailboxes: mail, calendars, contacts, tasks, settings; read from Graph and written back."""

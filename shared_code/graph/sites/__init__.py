@@ -1,0 +1,1 @@
+"""SharePoint sites: lists with their rows, pages, settings; their libraries are drives."""

@@ -1,0 +1,1 @@
+"""Teams: settings, members, channels and their messages; read from Graph and written back."""
