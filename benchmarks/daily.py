@@ -14,7 +14,7 @@ from benchmarks.measured import DIRECTORY, Measured
 from benchmarks.subjects import Product
 from local.product_settings import APP_CLIENT_ID, APP_CLIENT_SECRET
 from local.tenant.app_roles import ALL_ROLES
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 
 CHANGED_SHARE = 0.03
 _ITEMS_EACH = 3

@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 from local.product_settings import APP_CLIENT_ID, APP_CLIENT_SECRET
 from local.tenant.app_roles import ALL_ROLES
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 
 
 @dataclass(frozen=True, slots=True)

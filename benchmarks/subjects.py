@@ -22,7 +22,7 @@ from benchmarks.process_meter import ProcessMeter
 from local.azurite import ACCOUNT_KEY, ACCOUNT_NAME
 from local.product_settings import APP_CLIENT_ID, APP_CLIENT_SECRET
 from local.services import ROOT, Stack
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 from shared_code.graph.drives.changes import ITEM_SELECT as FILE_SELECT
 from shared_code.graph.drives.feed import PAGE_SIZE as FILE_PAGE_SIZE
 from shared_code.graph.drives.source import STREAM_FROM_BYTES

@@ -19,7 +19,7 @@ from benchmarks.orchestration import Orchestrated
 from benchmarks.subjects import CopierProcess, Product
 from local.product_settings import product_settings
 from local.services import Stack
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 
 Say = Callable[[str], None]
 # Enough for the imports and connections that a process makes once in its life, and a night's first run with it.

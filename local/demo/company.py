@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from local.demo.invented_words import STAFF
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 
 CUSTOMER_ID = "demo"
 CUSTOMER_NAME = "Harbour & Hill Architects"

@@ -6,7 +6,7 @@ from datetime import timedelta
 from local.demo.company import Company
 from local.demo.fill_drive import document
 from local.demo.invented_words import paragraph, sentence
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 
 LIBRARY = "Documents"
 DEFECTS = "Defects"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from local.demo.company import Company
 from local.demo.invented_words import paragraph, topic
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 
 GENERAL = "General"
 DIARY = "Site diary"

@@ -11,7 +11,7 @@ from local.demo.narrator import Narrator
 from local.demo.request_counts import RequestCounts, requests_since
 from local.demo.service_api import ServiceApi
 from local.demo.waiting import watch
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 
 
 @dataclass(frozen=True)

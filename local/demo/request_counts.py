@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 
 _CONTENT = ("mailbox.export", "message.mime", "drive.content", "drive.download")
 

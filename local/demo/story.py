@@ -41,7 +41,7 @@ from local.demo.working_day import (
 )
 from local.product_settings import APP_CLIENT_SECRET, product_settings
 from local.services import Stack
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 
 _DAY_S = 86_400.0
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.demo.company import Company, Member
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 
 Record = dict[str, Any]
 

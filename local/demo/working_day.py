@@ -22,7 +22,7 @@ from local.demo.fill_mailbox import INBOX, PROJECT_FOLDER, mail_operation
 from local.demo.fill_site import DEFECTS, add_permit
 from local.demo.fill_team import DIARY, GENERAL, post
 from local.demo.invented_mail import message
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 
 RANSOM_ENDING = ".locked"
 RANSOM_NOTE = "HOW TO GET YOUR FILES BACK.txt"

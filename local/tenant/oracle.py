@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator
 
 from local.tenant.answers import Json
-from local.tenant.content import quick_xor_of, sha256_of
-from local.tenant.drive import Drive
-from local.tenant.mailbox import Mailbox
+from local.tenant.drives.content import quick_xor_of, sha256_of
+from local.tenant.drives.drive import Drive
+from local.tenant.mailboxes.mailbox import Mailbox
 
 
 def mailbox_truth(mailbox: Mailbox) -> Iterator[Json]:

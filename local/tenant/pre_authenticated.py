@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from local.tenant.answers import Answer, GraphError, Piece, bad_request, json_answer, mail_item_not_found
 from local.tenant.call import Call
-from local.tenant.mail_item import MailItem, item_from_native
-from local.tenant.mailbox import Mailbox
-from local.tenant.report_routes import report_answer
-from local.tenant.uploads import answer_upload
+from local.tenant.directory.report_routes import report_answer
+from local.tenant.drives.uploads import answer_upload
+from local.tenant.mailboxes.item import MailItem, item_from_native
+from local.tenant.mailboxes.mailbox import Mailbox
 
 _RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
 Prepared = tuple[str, Callable[[Call], Answer]]

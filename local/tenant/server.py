@@ -9,9 +9,9 @@ from types import TracebackType
 from aiohttp import web
 
 from local.tenant.answers import Answer, Piece
-from local.tenant.content import SLICE_BYTES
-from local.tenant.control_client import TenantControl
-from local.tenant.control_routes import ControlInterface
+from local.tenant.control.client import TenantControl
+from local.tenant.control.routes import ControlInterface
+from local.tenant.drives.content import SLICE_BYTES
 from local.tenant.simulator import Delivery, Simulator
 
 _DIRECT_BYTES = 1024 * 1024

@@ -13,26 +13,26 @@ from local.tenant import pre_authenticated
 from local.tenant.answers import Answer, GraphError, Piece, error_answer
 from local.tenant.call import Call
 from local.tenant.clock import format_time
-from local.tenant.content import Spool
-from local.tenant.deleted_account_routes import add_deleted_account_routes
-from local.tenant.directory_routes import add_directory_routes
-from local.tenant.drive_routes import add_drive_routes
+from local.tenant.directory.deleted_account_routes import add_deleted_account_routes
+from local.tenant.directory.report_routes import add_report_routes
+from local.tenant.directory.routes import add_directory_routes
+from local.tenant.drives.content import Spool
+from local.tenant.drives.routes import add_drive_routes
+from local.tenant.drives.uploads import UploadSession
 from local.tenant.faults import FaultAction, FaultRules
-from local.tenant.file_field_routes import add_file_field_routes
-from local.tenant.list_routes import add_list_routes
-from local.tenant.mailbox_routes import add_mailbox_routes
-from local.tenant.outlook_routes import add_outlook_routes
-from local.tenant.page_routes import add_page_routes
-from local.tenant.report_routes import add_report_routes
+from local.tenant.mailboxes.outlook_routes import add_outlook_routes
+from local.tenant.mailboxes.routes import add_mailbox_routes
+from local.tenant.mailboxes.settings_routes import add_settings_routes
 from local.tenant.request_log import RequestLog
 from local.tenant.routing import Handler, RouteTable, UnhurriedHandler
 from local.tenant.sealed_text import Sealer
-from local.tenant.settings_routes import add_settings_routes
 from local.tenant.sign_in import SignIn
-from local.tenant.site_routes import add_site_routes
-from local.tenant.team_routes import add_team_routes
+from local.tenant.sites.file_field_routes import add_file_field_routes
+from local.tenant.sites.list_routes import add_list_routes
+from local.tenant.sites.page_routes import add_page_routes
+from local.tenant.sites.routes import add_site_routes
+from local.tenant.teams.routes import add_team_routes
 from local.tenant.tenant import Tenant
-from local.tenant.uploads import UploadSession
 
 _VERSION = "/v1.0"
 _REFUSALS = {

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from local.tenant.app_roles import ALL_ROLES
 from local.tenant.clock import TenantClock
-from local.tenant.drive import Drive
-from local.tenant.mailbox import Mailbox
+from local.tenant.drives.drive import Drive
+from local.tenant.mailboxes.mailbox import Mailbox
 from local.tenant.service_limits import ServiceLimits
 from local.tenant.settings import TenantSettings
-from local.tenant.site import SiteCollection
-from local.tenant.team import TeamBook
+from local.tenant.sites.site import SiteCollection
+from local.tenant.teams.team import TeamBook
 
 _MOST_UNEDITED = 1000
 DEFAULT_APP = "backup-app"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 from tests.fakes.example_site import CANVAS, fill_site
 
 

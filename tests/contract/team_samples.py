@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 from local.tenant.plain_client import PlainClient
 
 PNG = b"\x89PNG\r\n\x1a\n image"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.tenant.control_connection import ControlError
+from local.tenant.control.connection import ControlError
 from shared_code.model.item import ItemKind
 from tests.fakes.drive_world import DriveWorld, drive_world
 from tests.fakes.simulated_tenant import SimulatedTenant, simulated_tenants

@@ -14,7 +14,7 @@ import httpx
 
 from local.product_settings import APP_CLIENT_SECRET
 from local.services import Stack
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 
 DEADLINE_S = 120.0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from local.tenant.control_connection import ControlError
+from local.tenant.control.connection import ControlError
 from local.tenant.plain_client import PlainClient
 from shared_code.backup.budget import SliceBudget
 from shared_code.backup.copier import ResourceCopier

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 from shared_code.model.resource import Resource, ResourceKind
 
 QUICK_LINKS = "c70391ea-0b10-4ee9-b2b4-006d3fcad0cd"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from local.tenant.control_client import TenantControl
+from local.tenant.control.client import TenantControl
 from local.tenant.server import SimulatorThread
 from shared_code.graph.client import GraphClient
 from shared_code.graph.credentials import LocalTokenCredential

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from local.tenant.control_client import ControlError
+from local.tenant.control.client import ControlError
 from tests.fakes.example_site import ExampleSite
 from tests.fakes.simulated_tenant import SimulatedTenant
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.tenant.content import Content, GeneratedContent, GeneratedText, Spool, SpooledContent, slices
+from local.tenant.drives.content import Content, GeneratedContent, GeneratedText, Spool, SpooledContent, slices
 
 SIZE = 3_000_001
 

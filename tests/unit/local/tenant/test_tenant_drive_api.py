@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
+from local.tenant.drives.quick_xor import quick_xor_base64
 from local.tenant.plain_client import Reply
-from local.tenant.quick_xor import quick_xor_base64
 
 from .conftest import World
 

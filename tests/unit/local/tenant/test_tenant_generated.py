@@ -8,9 +8,9 @@ from collections.abc import Callable
 from email import message_from_bytes, policy
 from itertools import islice
 
-from local.tenant.drive import Drive
-from local.tenant.generated_mail import MailGenerator
-from local.tenant.mailbox import Mailbox
+from local.tenant.drives.drive import Drive
+from local.tenant.mailboxes.generated_mail import MailGenerator
+from local.tenant.mailboxes.mailbox import Mailbox
 
 from .conftest import World
 

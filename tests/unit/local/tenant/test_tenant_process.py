@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.tenant.control_client import ControlError, TenantControl
+from local.tenant.control.client import ControlError, TenantControl
 from local.tenant.server import start
 
 ROOT = Path(__file__).resolve().parents[4]

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from local.tenant.quick_xor import QuickXor, quick_xor_base64
+from local.tenant.drives.quick_xor import QuickXor, quick_xor_base64
 
 
 def literal(data: bytes) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from local.tenant.control_client import ControlError, TenantControl
+from local.tenant.control.client import ControlError, TenantControl
 from local.tenant.plain_client import PlainClient, Reply
 from local.tenant.server import SimulatorThread
 

@@ -1,0 +1,1 @@
+"""The directory: who is there, who was deleted, and the usage report."""

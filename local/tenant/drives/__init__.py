@@ -1,0 +1,1 @@
+"""Drives: their state, what people do to files, and how Graph shows them."""

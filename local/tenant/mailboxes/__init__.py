@@ -1,0 +1,1 @@
+"""Mailboxes: their state, what people do to them, and how Graph shows them."""

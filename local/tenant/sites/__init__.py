@@ -1,0 +1,1 @@
+"""Sites: their state, what people do to lists and pages, and how Graph shows them."""
