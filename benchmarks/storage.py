@@ -118,7 +118,7 @@ class Months:
         apply_lifecycle(self.store, _POLICY, _CONTAINER, self.now)
         if self.store.refused - Counter(delete=self.store.refused["delete"]):
             raise BenchmarkError(f"WORM refused {dict(self.store.refused)}")
-        newest = [await self.vault.latest_snapshot(resource) for resource, _ in self.resources]
+        newest = [(await self.vault.newest(resource)).snapshot for resource, _ in self.resources]
         is_checkpoint = any(snapshot is not None and snapshot.checkpoint.at == self.now for snapshot in newest)
         figures = DayFigures(number, is_checkpoint, operations, self.store.stored_bytes)
         self._progress(

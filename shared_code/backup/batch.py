@@ -20,6 +20,7 @@ from shared_code.model.versions import PreviousVersions
 
 BATCH_ITEMS = 500
 _BATCH_BYTES = 32 * 1024 * 1024
+_UNSTORED = (FetchState.GONE, FetchState.SKIPPED)
 # Causes that say nothing of what a folder is now: how it was stored before remains the last that is known of it.
 _UNREAD = frozenset({SkipCause.LIBRARY_UNREADABLE, SkipCause.DEFINITION_UNREADABLE})
 _log = logging.getLogger(__name__)
@@ -110,6 +111,8 @@ class BatchCopier:
         streams: list[PendingChange],
     ) -> None:
         state, change = self._state, entry.change
+        if (entry.feed, change.item_id) in state.damaged:
+            entry = replace(entry, force=True)
         feed_state = state.feeds.get(entry.feed)
         relisting = feed_state is not None and feed_state.relisted_from is not None
         decision = decide(
@@ -118,7 +121,7 @@ class BatchCopier:
             previous,
             relisting=relisting,
             stream_from_bytes=self._source.stream_from_bytes,
-            force=entry.force or (entry.feed, change.item_id) in state.damaged,
+            force=entry.force,
         )
         match decision.action:
             case Action.FETCH | Action.STREAM if state.is_given_up(entry) and not entry.force:
@@ -138,7 +141,7 @@ class BatchCopier:
                 await bury(state, self._writer, decision.version)
                 state.folder_gone = state.folder_gone or bool(change.properties.get("versions"))
             case Action.CONFIRM if decision.version:
-                await self._write(decision.version)
+                await self._confirm(decision.version)
             case Action.REUSE if decision.version:
                 await self._write(ItemVersion(entry.feed, change, representations=decision.version.representations))
                 state.count(reused=1)
@@ -166,8 +169,8 @@ class BatchCopier:
         state = self._state
         self._meter.add(items=1)
         living = _living(entry, previous)
-        if fetched.state in (FetchState.GONE, FetchState.SKIPPED):
-            state.doubt_listing(entry.feed)
+        is_other = fetched.state is FetchState.FETCHED and fetched.change.etag != entry.change.etag
+        is_doubted = (is_other or fetched.state in _UNSTORED) and state.doubt_listing(entry.feed)
         match fetched.state:
             case FetchState.FETCHED:
                 read_bytes = sum(len(data) for data in fetched.forms.values())
@@ -179,6 +182,8 @@ class BatchCopier:
                 state.count(stored=1, read_bytes=read_bytes)
             case FetchState.GONE:
                 await self._gone(entry, living)
+                if is_doubted and not entry.attempts and not entry.force:
+                    state.skip(entry, SkipCause.LISTED_NOT_FOUND)
             case FetchState.SKIPPED:
                 await self._skip(entry, fetched.skip_cause or SkipCause.CORRUPT_AT_SOURCE, living)
             case FetchState.FAILED:
@@ -216,7 +221,13 @@ class BatchCopier:
         """The older stored version stays restorable; while a feed is listed anew that has to be said."""
         feed = self._state.feeds.get(entry.feed)
         if living and feed and feed.relisted_from is not None:
-            await self._write(living)
+            await self._confirm(living)
+
+    async def _confirm(self, version: ItemVersion) -> None:
+        """Say that a stored version stands. What this very slice has written says so by itself, and is known here
+        without its content."""
+        if (version.feed, version.change.item_id) not in self._state.written:
+            await self._write(version)
 
     async def _record(self, entry: PendingChange, previous: PreviousVersions) -> None:
         """A folder. One that was deleted and is back brings things with it that its feed may not tell."""

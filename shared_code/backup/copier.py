@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared_code.backup.batch import BATCH_ITEMS, BatchCopier, bury
@@ -24,8 +24,10 @@ from shared_code.model.item import ItemVersion
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import Resource
 from shared_code.model.run import ResourceOutcome
-from shared_code.model.snapshot import SegmentRef, Snapshot
+from shared_code.model.snapshot import Newest, SegmentRef
 
+# A store that damages what was just written must not be written to for ever.
+_MOST_ANEW = 3
 _log = logging.getLogger(__name__)
 
 
@@ -71,19 +73,21 @@ class ResourceCopier:
         write the same slice one wins and the other ends without a trace but unnamed blobs. Raises SourceError when
         the resource is out of reach, VaultError when the store is.
         """
-        (latest, number), damaged = await asyncio.gather(self._latest(resource), self._damage.damaged(resource.id))
-        if latest and latest.run_id == run_id:
-            return SliceResult(ResourceOutcome.of(latest))
-        state = await self._begin(resource, run_id, latest, number + 1)
+        newest, damaged = await asyncio.gather(self._vault.newest(resource), self._damage.damaged(resource.id))
+        if newest.unreadable:
+            _log.error("the records of snapshots %s of %s are damaged", newest.unreadable, resource.id)
+        if newest.snapshot and newest.snapshot.run_id == run_id:
+            return SliceResult(ResourceOutcome.of(newest.snapshot))
+        state = await self._begin(resource, run_id, newest)
         state.damaged = frozenset(damaged)
         state.lower_marks(self._terms, self._now())
         try:
             return await self._slice(state)
         except (IntegrityError, BlobNotFoundError):
-            if not state.all_segments:
+            if not state.all_segments or state.times_begun_anew >= _MOST_ANEW:
                 raise
             _log.exception("the catalog of %s is damaged: it is backed up anew", resource.id)
-            return await self._commit_progress(first_state(self._anew(state), None))
+            return await self._commit_progress(self._begun_anew(state))
 
     async def _slice(self, state: SliceState) -> SliceResult:
         meter = Meter(self._budget, self._monotonic)
@@ -95,37 +99,27 @@ class ResourceCopier:
             return await self._commit_progress(state)
         return await self._commit_snapshot(state)
 
-    async def _latest(self, resource: Resource) -> tuple[Snapshot | None, int]:
-        """The newest snapshot and its number; the number alone when its record is damaged."""
-        try:
-            latest = await self._vault.latest_snapshot(resource)
-        except IntegrityError:
-            _log.exception("the newest snapshot of %s is damaged: it is backed up anew", resource.id)
-            return None, await self._vault.latest_number(resource)
-        return latest, latest.seq if latest else 0
-
-    async def _begin(self, resource: Resource, run_id: str, latest: Snapshot | None, seq: int) -> SliceState:
+    async def _begin(self, resource: Resource, run_id: str, newest: Newest) -> SliceState:
         """Go on from the last progress record; or begin anew, on the last snapshot if what it names is certain to be
         there still."""
-        now, slice_number = self._now(), 1
-        progress = await self._vault.latest_progress(resource, seq)
-        if progress:
-            if self._terms.can_build_on(progress.checkpoint, now):
-                return state_after(progress, resource, run_id)
-            slice_number = progress.slice_number + 1
+        now, latest, seq = self._now(), newest.snapshot, newest.next_seq
+        furthest = await self._vault.furthest(resource, seq)
+        if furthest.progress and self._terms.can_build_on(furthest.progress.checkpoint, now):
+            return state_after(furthest.progress, furthest.next_slice, resource, run_id)
         roots = self._source.root_feeds()
-        start = Start(self._customer_id, resource, run_id, now, roots, self._terms, seq, slice_number)
+        start = Start(self._customer_id, resource, run_id, now, roots, self._terms, seq, furthest.next_slice)
         if latest and not self._terms.can_build_on(latest.checkpoint, now):
             _log.warning("%s is backed up anew: its last checkpoint was at %s", resource.id, latest.checkpoint.at)
             latest = None
         return first_state(start, latest)
 
-    def _anew(self, state: SliceState) -> Start:
+    def _begun_anew(self, state: SliceState) -> SliceState:
         """With what the slice after this one begins from nothing."""
         roots, now = self._source.root_feeds(), self._now()
-        return Start(
+        start = Start(
             self._customer_id, state.resource, state.run_id, now, roots, self._terms, state.seq, state.slice_number
         )
+        return replace(first_state(start, None), times_begun_anew=state.times_begun_anew + 1)
 
     async def _fetch_damaged(self, state: SliceState) -> None:
         """Put what verification has found damaged first in line of a new snapshot."""
@@ -194,8 +188,8 @@ class ResourceCopier:
         try:
             await self._vault.commit_snapshot(snapshot)
         except BlobExistsError:
-            winner = await self._vault.latest_snapshot(state.resource)
-            if winner is None:
+            winner = (await self._vault.newest(state.resource)).snapshot
+            if winner is None or winner.seq < state.seq:
                 raise
             _log.info("snapshot %s of %s was committed elsewhere", state.seq, state.resource.id)
             snapshot = winner

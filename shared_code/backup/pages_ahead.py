@@ -53,7 +53,9 @@ class PagesAhead:
                 expired.append(feed)
                 continue
             if page.gone:
-                state.feeds[feed] = FeedState(page.cursor, finished=True)
+                # A new listing that was broken off has not named all there is: the next run begins another.
+                onward = page.cursor if known.relisted_from is None else None
+                state.feeds[feed] = FeedState(onward, finished=True)
                 state.fail_feed(feed, page.error or "the source does not know this folder now")
                 continue
             if not page.finished and page.cursor == cursor:

@@ -10,7 +10,7 @@ from shared_code.model.feed import FeedPage, Fetched
 from shared_code.model.item import Change, ChunkRef, Form, ItemVersion
 from shared_code.model.lease import StoredBlob
 from shared_code.model.resource import Resource
-from shared_code.model.snapshot import Progress, SegmentKind, SegmentRef, Snapshot
+from shared_code.model.snapshot import Furthest, Newest, Progress, SegmentKind, SegmentRef, Snapshot
 from shared_code.model.versions import PreviousVersions
 
 
@@ -195,16 +195,12 @@ class SliceWriter(Protocol):
 class Vault(Protocol):
     """A customer's vault as the backup sees it. Everything is create-only; raises VaultError."""
 
-    async def latest_snapshot(self, resource: Resource) -> Snapshot | None:
-        """The newest commit of a resource."""
+    async def newest(self, resource: Resource) -> Newest:
+        """The newest readable commit of a resource, and the number of the next."""
         ...
 
-    async def latest_number(self, resource: Resource) -> int:
-        """Number of the newest commit, readable or not; 0 when there is none."""
-        ...
-
-    async def latest_progress(self, resource: Resource, seq: int) -> Progress | None:
-        """The newest progress record towards snapshot ``seq``."""
+    async def furthest(self, resource: Resource, seq: int) -> Furthest:
+        """How far snapshot ``seq`` has come."""
         ...
 
     async def open_catalog(self, segments: Sequence[SegmentRef]) -> CatalogLookup:

@@ -66,17 +66,18 @@ def first_state(start: Start, latest: Snapshot | None) -> SliceState:
     )
 
 
-def state_after(progress: Progress, resource: Resource, run_id: str) -> SliceState:
-    """The slice that follows a committed one. Another run that goes on with it asks every feed again for what has
-    changed since: its snapshot is to be of today."""
-    feeds = dict(progress.feeds)
-    if progress.run_id != run_id:
-        feeds = {name: replace(feed, finished=False) for name, feed in feeds.items()}
+def state_after(progress: Progress, slice_number: int, resource: Resource, run_id: str) -> SliceState:
+    """The slice that follows a committed one, with its number. Another run that goes on with it asks every feed again
+    for what has changed since: its snapshot is to be of today."""
+    feeds, is_same_run = dict(progress.feeds), progress.run_id == run_id
+    if not is_same_run:
+        behind = len(progress.inherited) + len(progress.segments)
+        feeds = {name: _asked_again(feed, behind) for name, feed in feeds.items()}
     return SliceState(
         customer_id=progress.customer_id,
         resource=resource,
         seq=progress.seq,
-        slice_number=progress.slice_number + 1,
+        slice_number=slice_number,
         run_id=run_id,
         started_at=progress.started_at,
         inherited=progress.inherited,
@@ -92,7 +93,14 @@ def state_after(progress: Progress, resource: Resource, run_id: str) -> SliceSta
         checkpointing=progress.checkpointing,
         merged=progress.merged,
         repaired=set(progress.repaired),
+        times_begun_anew=progress.times_begun_anew if is_same_run else 0,
     )
+
+
+def _asked_again(feed: FeedState, behind: int) -> FeedState:
+    if feed.finished and feed.cursor is None:  # it can only be listed anew
+        return FeedState(None, relisted_from=behind)
+    return replace(feed, finished=False)
 
 
 def progress_of(state: SliceState) -> Progress:
@@ -117,6 +125,7 @@ def progress_of(state: SliceState) -> Progress:
         checkpointing=state.checkpointing,
         merged=state.merged,
         repaired=tuple(sorted(state.repaired)),
+        times_begun_anew=state.times_begun_anew,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shared_code.model.feed import LISTING_MARK
+from shared_code.model.feed import doubted
 from shared_code.model.item import Change, ItemKind, ItemVersion
 from shared_code.model.lease import CheckpointMark, LeaseTerms
 from shared_code.model.outcome import MOST_ATTEMPTS, Counts, ItemFailure, ItemSkip, SkipCause
@@ -44,6 +44,7 @@ class SliceState:
     checkpointing: CheckpointMark | None = None
     merged: bool = False
     repaired: set[tuple[str, str]] = field(default_factory=set)
+    times_begun_anew: int = 0
     damaged: frozenset[tuple[str, str]] = frozenset()
     """The damage list when the slice began: nothing of what is stored of these is referred to again."""
     written: dict[tuple[str, str], ItemVersion] = field(default_factory=dict)
@@ -84,12 +85,18 @@ class SliceState:
         self.pending = deque(
             entry for entry in self.pending if entry.feed not in again or entry.attempts or entry.force
         )
+        for key, skip in self.skips.items():
+            if skip.feed in again and skip.seen_in == self.seq:  # by the listing that was broken off
+                self.skips[key] = replace(skip, seen_in=self.seq - 1)
 
-    def doubt_listing(self, feed: str) -> None:
-        """Something that a listing named could not be had, for now or for good: the same listing is news again."""
+    def doubt_listing(self, feed: str) -> bool:
+        """What was stored of an item is not what a listing named: the same listing is news again. False for a feed
+        that tells of changes by itself."""
         known = self.feeds.get(feed)
-        if known and known.finished and (known.cursor or "").startswith(LISTING_MARK):
-            self.feeds[feed] = replace(known, cursor=None)
+        cursor = doubted(known.cursor) if known else None
+        if known and cursor:
+            self.feeds[feed] = replace(known, cursor=cursor)
+        return cursor is not None
 
     def buried(self) -> None:
         """What was gone without a word has its tombstones: nothing of that is left to do."""

@@ -10,7 +10,17 @@ from shared_code.model.item import Change, Form
 from shared_code.model.outcome import SkipCause
 
 LISTING_MARK = "listing:"
-"""A cursor that begins so tells what a whole listing said. Nothing is lost by dropping it: the feed is listed anew."""
+"""A cursor that begins so tells what a whole listing said."""
+DOUBT = "?"
+"""Behind LISTING_MARK: what is stored is not what that listing said, so the same listing is news again."""
+
+
+def doubted(cursor: str | None) -> str | None:
+    """The cursor of a listing, in doubt; None for the cursor of a feed that tells of changes by itself. What the cursor
+    remembers besides is kept, and the feed is not begun anew: what is missing from the next listing is gone."""
+    if cursor is None or not cursor.startswith(LISTING_MARK):
+        return None
+    return LISTING_MARK + DOUBT + cursor.removeprefix(LISTING_MARK).removeprefix(DOUBT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class SkipCause(StrEnum):
     VERSIONS_UNREAD = "versions_unread"
     """The file is stored, but the source would not list its earlier versions."""
     CHANNEL_OF_ANOTHER_TEAM = "channel_of_another_team"
+    LISTED_NOT_FOUND = "listed_not_found"
+    """A listing named it and the source did not know it a moment later. Nearly always it was deleted in between."""
     GIVEN_UP = "given_up"
     """It failed in MOST_ATTEMPTS runs. Unlike the others this is no property of the item: it should have been stored,
     so a snapshot with such a skip is partial."""

@@ -214,6 +214,7 @@ class Progress:
     ``folder_gone``: a folder was deleted, so what lay in it has to be buried before the commit. ``checkpoint`` vouches
     for what is named so far; ``checkpointing`` is when the new checkpoint began, if one did, and ``merged`` whether
     its base is written. ``repaired`` are the damaged items that have been stored again, by (feed, item id).
+    ``times_begun_anew``: how often this run has found the catalog damaged and begun from nothing.
     """
 
     customer_id: str
@@ -235,6 +236,7 @@ class Progress:
     checkpointing: CheckpointMark | None = None
     merged: bool = False
     repaired: Sequence[tuple[str, str]] = ()
+    times_begun_anew: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """JSON form, as stored."""
@@ -259,6 +261,7 @@ class Progress:
             "checkpointing": self.checkpointing.to_json() if self.checkpointing else None,
             "merged": self.merged,
             "repaired": [list(key) for key in self.repaired],
+            "times_begun_anew": self.times_begun_anew,
         }
 
     @classmethod
@@ -285,7 +288,27 @@ class Progress:
             checkpointing=CheckpointMark.from_json(value["checkpointing"]) if value["checkpointing"] else None,
             merged=value["merged"],
             repaired=tuple((feed, item_id) for feed, item_id in value["repaired"]),
+            times_begun_anew=value.get("times_begun_anew", 0),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """What the next snapshot of a resource builds on: the newest one whose record can be read, if any, and the number
+    that it gets itself. ``unreadable`` are the numbers of newer records, which are damaged."""
+
+    snapshot: Snapshot | None
+    next_seq: int
+    unreadable: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Furthest:
+    """How far a snapshot in the making has come: the last progress record that can be read, if any, and the number of
+    the slice that follows."""
+
+    progress: Progress | None
+    next_slice: int
 
 
 def _check_format(value: Mapping[str, Any], what: str) -> None:

@@ -18,8 +18,9 @@ import re
 from shared_code.model.snapshot import SegmentKind
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_SNAPSHOT = re.compile(r".*/snapshots/(\d{8})\.json")
-_PROGRESS = re.compile(r".*/progress/(\d{8})-(\d{5})\.json")
+# Numbers are padded to sort by name, and may grow beyond that.
+_SNAPSHOT = re.compile(r".*/snapshots/(\d{8,18})\.json")
+_PROGRESS = re.compile(r".*/progress/(\d{8,18})-(\d{5,18})\.json")
 
 
 def random_name() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from shared_code.model.item import Representation
 from shared_code.model.lease import StoredBlob
 from shared_code.model.resource import Resource, check_resource_id
-from shared_code.model.snapshot import Progress, SegmentRef, Snapshot
+from shared_code.model.snapshot import Furthest, Newest, Progress, SegmentRef, Snapshot
 from shared_code.vault.blob_store import BlobStore
 from shared_code.vault.catalog_lookup import SegmentLookup
 from shared_code.vault.catalog_merge import merge_segments
@@ -30,18 +30,13 @@ class CustomerVault:
         self._temp_dir = temp_dir
         self._records = SnapshotRecords(store, customer_id)
 
-    async def latest_snapshot(self, resource: Resource) -> Snapshot | None:
-        """The newest commit of a resource."""
-        return await self._records.latest(resource.id)
+    async def newest(self, resource: Resource) -> Newest:
+        """The newest readable commit of a resource, and the number of the next."""
+        return await self._records.newest(resource.id)
 
-    async def latest_number(self, resource: Resource) -> int:
-        """Number of the newest commit, readable or not; 0 when there is none."""
-        numbers = await self._records.numbers(resource.id)
-        return numbers[-1] if numbers else 0
-
-    async def latest_progress(self, resource: Resource, seq: int) -> Progress | None:
-        """The newest progress record towards snapshot ``seq``."""
-        return await self._records.latest_progress(resource.id, seq)
+    async def furthest(self, resource: Resource, seq: int) -> Furthest:
+        """How far snapshot ``seq`` has come."""
+        return await self._records.furthest(resource.id, seq)
 
     async def open_catalog(self, segments: Sequence[SegmentRef]) -> SegmentLookup:
         """Open these segments, oldest first, for questions. They are fetched when the first question comes."""

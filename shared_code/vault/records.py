@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from shared_code.errors import IntegrityError, UnsupportedFormatError
+from shared_code.errors import IntegrityError, InvalidIdError, UnsupportedFormatError
+
+T = TypeVar("T")
 
 _DIGEST = "sha256"
 
@@ -30,6 +32,16 @@ def decode_record(name: str, data: bytes) -> Mapping[str, Any]:
     if not isinstance(record.get("format"), int):
         raise UnsupportedFormatError(f"The record {name} names no format version.", name=name)
     return record
+
+
+def parse_record(name: str, data: bytes, parse: Callable[[Mapping[str, Any]], T]) -> T:
+    """``parse`` what decode_record returns. What hashes to what it says may still be no record, for anybody can hash.
+    Raises IntegrityError, UnsupportedFormatError."""
+    record = decode_record(name, data)
+    try:
+        return parse(record)
+    except (InvalidIdError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise IntegrityError(f"The record {name} is not what it should be.", name=name) from error
 
 
 def _canonical(record: Mapping[str, Any]) -> bytes:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Container
+from itertools import count
+
 from shared_code.errors import BlobNotFoundError, IntegrityError, SnapshotNotFoundError
 from shared_code.model.resource import check_resource_id
-from shared_code.model.snapshot import Progress, Snapshot
+from shared_code.model.snapshot import Furthest, Newest, Progress, Snapshot
 from shared_code.vault.blob_names import (
     parse_progress_name,
     parse_snapshot_name,
@@ -14,7 +18,9 @@ from shared_code.vault.blob_names import (
     snapshot_prefix,
 )
 from shared_code.vault.blob_store import BlobStore
-from shared_code.vault.records import decode_record, encode_record
+from shared_code.vault.records import encode_record, parse_record
+
+_log = logging.getLogger(__name__)
 
 
 class SnapshotRecords:
@@ -28,10 +34,20 @@ class SnapshotRecords:
         """Numbers of a resource's snapshots, oldest first; none for what was never backed up."""
         return tuple(sorted(await self._snapshots(resource_id)))
 
-    async def latest(self, resource_id: str) -> Snapshot | None:
-        """The newest snapshot of a resource. Raises IntegrityError, UnsupportedFormatError."""
+    async def newest(self, resource_id: str) -> Newest:
+        """The newest snapshot of a resource whose record can be read, and the free number behind it: a damaged or
+        foreign record of a high number has no say. Raises
+        UnsupportedFormatError: what a newer release wrote is not passed over."""
         found = await self._snapshots(resource_id)
-        return await self._read(resource_id, max(found), found[max(found)]) if found else None
+        unreadable: list[int] = []
+        for seq in sorted(found, reverse=True):
+            try:
+                snapshot = await self._read(resource_id, seq, found[seq])
+            except IntegrityError:
+                unreadable.append(seq)
+                continue
+            return Newest(snapshot, _free(found, seq), tuple(unreadable))
+        return Newest(None, _free(found, 0), tuple(unreadable))
 
     async def read(self, resource_id: str, seq: int) -> Snapshot:
         """Raises SnapshotNotFoundError, IntegrityError, UnsupportedFormatError."""
@@ -72,7 +88,7 @@ class SnapshotRecords:
                 resource_id=resource_id,
                 seq=seq,
             ) from error
-        snapshot = Snapshot.from_json(decode_record(name, data))
+        snapshot = parse_record(name, data, Snapshot.from_json)
         _check_place(name, self._customer_id == snapshot.customer_id)
         _check_place(name, (resource_id, seq) == (snapshot.resource.id, snapshot.seq))
         return snapshot
@@ -83,16 +99,24 @@ class SnapshotRecords:
         _check_place(name, self._customer_id == snapshot.customer_id)
         await self._store.create(name, encode_record(snapshot.to_json()))
 
-    async def latest_progress(self, resource_id: str, seq: int) -> Progress | None:
-        """The newest progress record towards snapshot ``seq``. Raises IntegrityError, UnsupportedFormatError."""
+    async def furthest(self, resource_id: str, seq: int) -> Furthest:
+        """How far snapshot ``seq`` has come. What only a damaged record knows is done again. Raises
+        UnsupportedFormatError."""
         first = await self._first_versions(progress_prefix(check_resource_id(resource_id), seq))
-        newest = max((entry for entry in map(parse_progress_name, first) if entry is not None), default=None)
-        if newest is None:
-            return None
-        name = progress_name(resource_id, *newest)
-        progress = Progress.from_json(decode_record(name, await self._store.read(name, version_id=first[name])))
+        slices = sorted((parsed[1] for parsed in map(parse_progress_name, first) if parsed), reverse=True)
+        next_slice = slices[0] + 1 if slices else 1
+        for number in slices:
+            name = progress_name(resource_id, seq, number)
+            try:
+                return Furthest(await self._read_progress(name, first[name], (resource_id, seq, number)), next_slice)
+            except IntegrityError:
+                _log.exception("a record of a slice is damaged: the slice is done again")
+        return Furthest(None, next_slice)
+
+    async def _read_progress(self, name: str, version_id: str, place: tuple[str, int, int]) -> Progress:
+        progress = parse_record(name, await self._store.read(name, version_id=version_id), Progress.from_json)
         _check_place(name, self._customer_id == progress.customer_id)
-        _check_place(name, (resource_id, *newest) == (progress.resource.id, progress.seq, progress.slice_number))
+        _check_place(name, place == (progress.resource.id, progress.seq, progress.slice_number))
         return progress
 
     async def commit_progress(self, progress: Progress) -> None:
@@ -100,6 +124,10 @@ class SnapshotRecords:
         name = progress_name(progress.resource.id, progress.seq, progress.slice_number)
         _check_place(name, self._customer_id == progress.customer_id)
         await self._store.create(name, encode_record(progress.to_json()))
+
+
+def _free(taken: Container[int], above: int) -> int:
+    return next(number for number in count(above + 1) if number not in taken)
 
 
 def _check_place(name: str, is_right: bool) -> None:

@@ -235,7 +235,7 @@ class LeaseWorld:
     async def _note_commit(self) -> None:
         """Tell the oracle of a new commit, whether its run heard of it or not."""
         self._cut_in = None
-        latest = await self.bench.vault.latest_snapshot(RESOURCE)
+        latest = (await self.bench.vault.newest(RESOURCE)).snapshot
         before = self._latest
         if latest is None or (before and (before.seq, before.committed_at) == (latest.seq, latest.committed_at)):
             return

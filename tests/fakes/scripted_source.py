@@ -41,7 +41,8 @@ class ScriptedStream:
 @dataclass
 class ScriptedSource:
     """Edit it with ``put``, ``put_folder`` and ``remove``; ``fetched`` tells which contents were asked for. By feed:
-    ``expired`` ones know no cursor of theirs, once; ``gone`` ones cannot be read. By item: ``faults`` are what comes of
+    ``expired`` ones know no cursor of theirs, once; ``gone`` ones cannot be read; ``refuse_onward`` refuses the
+    next page of a listing that is not its first, once. By item: ``faults`` are what comes of
     fetching it, ``stream_errors`` break its stream off after the first portion."""
 
     page_size: int = 3
@@ -55,6 +56,7 @@ class ScriptedSource:
     stream_offsets: list[int] = field(default_factory=list)
     expired: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    refuse_onward: bool = False
     _etag: int = 0
 
     # -- editing
@@ -133,6 +135,9 @@ class ScriptedSource:
             return FeedPage((), None, False, expired=True)
         if feed in self.gone:
             return FeedPage((), cursor, True, gone=True)
+        if self.refuse_onward and cursor and cursor.startswith("list:"):
+            self.refuse_onward = False
+            return FeedPage((), cursor, True, gone=True, error="refused")
         log = self.logs[feed]
         if cursor is None or cursor.startswith("list:"):
             end, offset = (len(log), 0) if cursor is None else map(int, cursor.split(":")[1:])

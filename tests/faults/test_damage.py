@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -13,8 +13,10 @@ import pytest
 
 from shared_code.errors import BlobNotFoundError, IntegrityError
 from shared_code.model.check_report import DamageKind, items_of
+from shared_code.model.run import RunState
+from shared_code.vault.blob_store import BlobInfo
 from shared_code.vault.memory_blob import MemoryBlobStore, StoredVersion
-from tests.fakes.backup_bench import NOW, RESOURCE, Bench
+from tests.fakes.backup_bench import NOW, RESOURCE, SMALL, Bench
 from tests.fakes.scripted_source import ROOT_FEED
 from tests.fakes.vault_checks import (
     blob_names,
@@ -212,3 +214,68 @@ async def test_a_foreign_chunk_in_the_place_of_a_named_one(bench: Bench, tmp_pat
     assert found(report) == {DamageKind.FOREIGN_CHUNK: {(ROOT_FEED, "v1")}}
     assert damages(*await scrubbed(bench, tmp_path)) == [], "the pack is sound in itself"
     await _made_whole(bench, tmp_path, items_of(report), {"v1"})
+
+
+@pytest.mark.parametrize("damaged", [(3,), (2, 3), (1, 2, 3)])
+async def test_a_damaged_record_of_a_snapshot_is_passed_over(bench: Bench, damaged: tuple[int, ...]) -> None:
+    await _fill(bench)
+    for seq in damaged:
+        flip(only_version(bench.store, f"{RESOURCE.id}/snapshots/{seq:08d}.json"), 50)
+    bench.source.fetched.clear()
+    bench.now = NOW + 3 * DAY
+    bench.source.put("c0", b"of today")
+    outcome = await bench.run("d3")
+    assert (outcome.state, outcome.seq) == (RunState.COMPLETE, 4)
+    assert await bench.restored(4) == bench.expected()
+    assert ("a1" in bench.source.fetched) is (len(damaged) == 3), "what an intact one names is not fetched again"
+
+
+async def test_a_damaged_progress_record_costs_its_slice_alone(bench: Bench) -> None:
+    for number in range(9):
+        bench.source.put(f"i{number}", Random(number).randbytes(3000))
+    for _ in range(2):
+        assert not (await bench.run_slice("d0", SMALL)).done
+    flip(only_version(bench.store, f"{RESOURCE.id}/progress/00000001-00002.json"), 50)
+    first, bench.source.fetched = list(bench.source.fetched), []
+    assert (await bench.run("d0")).state is RunState.COMPLETE
+    assert await bench.restored(1) == bench.expected()
+    assert not set(first[:2]) & set(bench.source.fetched)
+
+
+async def test_a_store_that_damages_all_it_is_given_is_not_written_to_for_ever(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        bench.source.put(f"i{number}", Random(number).randbytes(3000))
+    create = bench.store.create
+
+    async def damaging(name: str, data: bytes, leased_until: datetime | None = None) -> BlobInfo:
+        blob = await create(name, data, leased_until)
+        if "/catalog/" in name:
+            flip(only_version(bench.store, name), len(data) // 2)
+        return blob
+
+    monkeypatch.setattr(bench.store, "create", damaging)
+    with pytest.raises(IntegrityError):
+        await bench.run("d0", SMALL)
+    assert len(blob_names(bench.store, "/catalog/")) < 12
+    monkeypatch.undo()
+    assert (await bench.run("d1")).state is RunState.COMPLETE
+    assert await bench.restored(1) == bench.expected()
+
+
+@pytest.mark.parametrize("size_bytes", [4000, 3 << 20])
+async def test_damage_that_is_found_during_a_run_is_not_built_on(bench: Bench, size_bytes: int) -> None:
+    data = Random(1).randbytes(size_bytes)
+    bench.source.put("a", data)
+    await bench.run("d0")
+    pack = blob_names(bench.store, "/packs/")[0]
+    for number in range(600):
+        bench.source.put(f"c{number}", b"%d" % number)
+    bench.source.put("a", data, name="touched", hashed=False)
+    assert not (await bench.run_slice("d1", SMALL)).done
+    flip(only_version(bench.store, pack), 100)
+    bench.damage.found[RESOURCE.id] = {(ROOT_FEED, "a")}
+    await bench.run("d1")
+    assert await bench.restored(2) == bench.expected()
+    assert bench.damage.found[RESOURCE.id] == set()

@@ -99,7 +99,7 @@ async def test_every_field_of_a_row_is_kept(vault: CustomerVault) -> None:
 
 async def test_the_records_are_read(vault: CustomerVault) -> None:
     assert await vault.snapshots(DRIVE.id) == (1, 2)
-    snapshot = await vault.latest_snapshot(DRIVE)
+    snapshot = (await vault.newest(DRIVE)).snapshot
     assert snapshot is not None
     assert snapshot.resource == DRIVE
     assert snapshot.state is SnapshotState.PARTIAL

@@ -74,10 +74,11 @@ class DriveCursor:
     def followed_by(self, link: str, *, finished: bool, today: date | None, versions: int) -> tuple[DriveCursor, bool]:
         """Where to go on behind a page, and whether nothing is left to read today. Behind the last page of the delta a
         sweep begins when one is due, or when another number of earlier versions is wanted."""
+        read = self.versions if versions == self.versions else -1  # pages were read with more than one number
         if not finished:
-            return replace(self, link=link), False
+            return replace(self, link=link, versions=read), False
         if self.is_sweep:
-            return DriveCursor(self.resume, self.swept_on, versions=self.versions, unread=self.unread), True
+            return DriveCursor(self.resume, self.swept_on, versions=read, unread=self.unread), True
         renew = versions != self.versions
         is_recent = self.swept_on is not None and today is not None and today < self.swept_on + _BETWEEN_SWEEPS
         if not renew and (is_recent or today is None):

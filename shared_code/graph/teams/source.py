@@ -23,7 +23,7 @@ from shared_code.graph.teams.channels import TeamChannels
 from shared_code.graph.teams.fetch import TeamFetch
 from shared_code.graph.teams.ids import CHANNELS_FEED, TEAM_FEED, channel_of_feed
 from shared_code.graph.teams.messages import TeamMessages, is_listing
-from shared_code.model.feed import LISTING_MARK, FeedPage, Fetched, FetchState
+from shared_code.model.feed import DOUBT, LISTING_MARK, FeedPage, Fetched, FetchState
 from shared_code.model.item import Change, ItemKind
 from shared_code.model.resource import Resource
 
@@ -73,7 +73,7 @@ class TeamSource:
         if TEAM_FEED in cursors:
             pages[TEAM_FEED] = one_item(await reader.settings(), cursors[TEAM_FEED])
         if CHANNELS_FEED in cursors:
-            pages[CHANNELS_FEED] = _channels_page(await reader.changes(), cursors[CHANNELS_FEED])
+            pages[CHANNELS_FEED] = channels_page(await reader.changes(), cursors[CHANNELS_FEED])
         others = {feed: cursor for feed, cursor in cursors.items() if feed not in (TEAM_FEED, CHANNELS_FEED)}
         going_on = {feed: cursor for feed, cursor in others.items() if cursor is not None and not is_listing(cursor)}
         if going_on:
@@ -119,15 +119,17 @@ class TeamSource:
         return feed, page
 
 
-def _channels_page(changes: Sequence[Change], cursor: str | None) -> FeedPage:
+def channels_page(changes: Sequence[Change], cursor: str | None) -> FeedPage:
     """All channels at once. The cursor holds what is known, so that what is missing now is gone and what is unchanged
     need not be confirmed; and what was said of it last, so that it need not be compared."""
     listed = {change.item_id for change in changes}
-    known, mark = json.loads(cursor.removeprefix(LISTING_MARK)) if cursor else ([], "")
+    last = (cursor or "").removeprefix(LISTING_MARK)
+    known, mark = json.loads(last.removeprefix(DOUBT)) if last else ([], "")
     if UNLISTED_INCOMING in listed:  # nothing is known of what could not be listed, its absence least of all
         listed |= {item_id for item_id in known if item_id.startswith(INCOMING)}
     gone = [Change(item_id, ItemKind.CHANNEL, deleted=True) for item_id in known if item_id not in listed]
     # What is only named, because another team hosts it, is said once and not every night.
     told = [change for change in changes if not (change.skip_cause and change.item_id in known)]
     following = LISTING_MARK + json.dumps([sorted(listed), mark_of(changes)], separators=(",", ":"))
-    return FeedPage(() if mark == mark_of(changes) else (*told, *gone), following, finished=True)
+    is_news = last.startswith(DOUBT) or mark != mark_of(changes)
+    return FeedPage((*told, *gone) if is_news else (), following, finished=True)

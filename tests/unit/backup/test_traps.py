@@ -209,11 +209,24 @@ async def test_another_run_that_goes_on_with_a_dead_one_has_what_came_since(benc
             )
     for _ in range(3):
         await bench.run_slice("dead", SMALL)
-    progress = await bench.vault.latest_progress(RESOURCE, 1)
+    progress = (await bench.vault.furthest(RESOURCE, 1)).progress
     assert progress and progress.feeds["items:a"].finished and not progress.feeds["items:b"].finished
     bench.source.put("new", b"a week of mail", feed="items:a", parent_id="a", hashed=False)
     assert (await bench.run("today")).state is RunState.COMPLETE
     assert await bench.restored(1) == bench.expected("items:a", "items:b")
+
+
+async def test_a_new_listing_that_was_refused_on_the_way_is_begun_again_the_next_night(bench: Bench) -> None:
+    """Going on behind the page that was refused, nobody would bury what the new listing does not name."""
+    for number in range(7):
+        bench.source.put(f"i{number}", b"%d" % number)
+    await bench.run("r1")
+    bench.source.remove("i6")
+    bench.source.expired.add(ROOT_FEED)
+    bench.source.refuse_onward = True
+    assert (await bench.run("r2")).state is RunState.PARTIAL
+    assert (await bench.run("r3")).state is RunState.COMPLETE
+    assert await bench.restored(3) == bench.expected()
 
 
 # -- contents

@@ -257,8 +257,8 @@ async def test_a_crash_at_any_write_leaves_nothing_that_is_named(
     with pytest.raises(VaultUnavailableError):
         await world.write(rows)
     world.store.hook = None
-    assert await world.vault.latest_snapshot(DRIVE) is None
-    assert await world.vault.latest_progress(DRIVE, 1) is None
+    assert (await world.vault.newest(DRIVE)).snapshot is None
+    assert (await world.vault.furthest(DRIVE, 1)).progress is None
 
     segment = await world.write(rows)  # the replay: beside what the first try left, never colliding with it
     for version in await world.versions([segment], [("f", name) for name in contents]):

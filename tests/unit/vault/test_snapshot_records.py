@@ -18,6 +18,8 @@ from shared_code.model.outcome import Counts, ItemFailure, ItemSkip, SkipCause
 from shared_code.model.resource import Resource, ResourceKind
 from shared_code.model.snapshot import (
     FeedState,
+    Furthest,
+    Newest,
     PartialFile,
     PendingChange,
     Progress,
@@ -60,6 +62,7 @@ PROGRESS = Progress(
     checkpointing=CheckpointMark(NOW, 400, 437),
     merged=True,
     repaired=(("root", "i"),),
+    times_begun_anew=2,
     pending=(PendingChange("root", CHANGE, 1),),
     partial=PartialFile(PendingChange("root", CHANGE), 5, (ChunkRef("p", "v", 1, 2, 3, "0"),), "state"),
     failures=(),
@@ -68,37 +71,37 @@ PROGRESS = Progress(
 
 
 async def test_a_snapshot_comes_back_as_it_was_committed(world: World) -> None:
-    assert await world.vault.latest_snapshot(DRIVE) is None
+    assert (await world.vault.newest(DRIVE)).snapshot is None
     for seq in (1, 2, 10, 3):
         await world.vault.commit_snapshot(replace(SNAPSHOT, seq=seq))
     assert await world.vault.snapshots(DRIVE.id) == (1, 2, 3, 10)
     assert await world.vault.snapshot(DRIVE.id, 2) == replace(SNAPSHOT, seq=2)
-    assert await world.vault.latest_snapshot(DRIVE) == replace(SNAPSHOT, seq=10)
+    assert (await world.vault.newest(DRIVE)).snapshot == replace(SNAPSHOT, seq=10)
 
 
 async def test_a_number_is_committed_once(world: World) -> None:
     await world.vault.commit_snapshot(SNAPSHOT)
     with pytest.raises(BlobExistsError):
         await world.vault.commit_snapshot(replace(SNAPSHOT, run_id="r2"))
-    assert await world.vault.latest_snapshot(DRIVE) == SNAPSHOT
+    assert (await world.vault.newest(DRIVE)).snapshot == SNAPSHOT
     await world.vault.commit_progress(PROGRESS)
     with pytest.raises(BlobExistsError):
         await world.vault.commit_progress(PROGRESS)
 
 
 async def test_the_newest_progress_towards_a_snapshot_is_found(world: World) -> None:
-    assert await world.vault.latest_progress(DRIVE, 1) is None
+    assert (await world.vault.furthest(DRIVE, 1)).progress is None
     for seq, number in ((1, 1), (1, 2), (1, 10), (2, 1), (11, 99)):
         await world.vault.commit_progress(replace(PROGRESS, seq=seq, slice_number=number))
-    assert await world.vault.latest_progress(DRIVE, 1) == replace(PROGRESS, seq=1, slice_number=10)
-    assert await world.vault.latest_progress(DRIVE, 2) == replace(PROGRESS, seq=2, slice_number=1)
-    assert await world.vault.latest_progress(DRIVE, 3) is None
+    assert (await world.vault.furthest(DRIVE, 1)).progress == replace(PROGRESS, seq=1, slice_number=10)
+    assert (await world.vault.furthest(DRIVE, 2)).progress == replace(PROGRESS, seq=2, slice_number=1)
+    assert (await world.vault.furthest(DRIVE, 3)).progress is None
 
 
 async def test_resources_do_not_see_each_other(world: World) -> None:
     await world.vault.commit_snapshot(SNAPSHOT)
     other = Resource(ResourceKind.DRIVE, "d", "A name that begins alike")
-    assert await world.vault.latest_snapshot(other) is None
+    assert (await world.vault.newest(other)).snapshot is None
     assert await world.vault.snapshots(other.id) == ()
     with pytest.raises(SnapshotNotFoundError):
         await world.vault.snapshot(other.id, 1)
@@ -126,7 +129,7 @@ async def test_strange_names_beside_the_records_are_passed_over(world: World) ->
         await world.store.create(f"drive.d1/snapshots/{name}", b"{}")
     await world.store.create("drive.d1/progress/00000001-x.json", b"{}")
     assert await world.vault.snapshots(DRIVE.id) == (1,)
-    assert await world.vault.latest_progress(DRIVE, 1) == PROGRESS
+    assert (await world.vault.furthest(DRIVE, 1)).progress == PROGRESS
 
 
 def test_any_flipped_bit_in_a_record_is_found() -> None:
@@ -152,25 +155,49 @@ async def test_a_damaged_record_in_the_vault_is_found(world: World) -> None:
 async def test_a_record_that_is_none_is_damage(world: World, data: bytes) -> None:
     await world.store.create("drive.d1/snapshots/00000001.json", data)
     with pytest.raises(IntegrityError):
-        await world.vault.latest_snapshot(DRIVE)
+        await world.vault.snapshot(DRIVE.id, 1)
+    assert await world.vault.newest(DRIVE) == Newest(None, 2, (1,))
+
+
+@pytest.mark.parametrize("number", [3, 99_999_999, 100_000_000, 10**18 - 1])
+@pytest.mark.parametrize("data", [b"{}", encode_record({"format": 1}), encode_record({"format": 1, "resource": 3})])
+async def test_a_damaged_or_planted_record_does_not_hide_the_one_before_it(
+    world: World, number: int, data: bytes
+) -> None:
+    await world.vault.commit_snapshot(SNAPSHOT)
+    await world.vault.commit_snapshot(replace(SNAPSHOT, seq=2))
+    await world.store.create(f"drive.d1/snapshots/{number:08d}.json", data)
+    newest = await world.vault.newest(DRIVE)
+    assert newest == Newest(replace(SNAPSHOT, seq=2), 4 if number == 3 else 3, (number,))
+    await world.vault.commit_snapshot(replace(SNAPSHOT, seq=newest.next_seq))
+    assert (await world.vault.newest(DRIVE)).snapshot == replace(SNAPSHOT, seq=newest.next_seq)
+
+
+@pytest.mark.parametrize("number", [2, 99_999, 100_000])
+async def test_a_damaged_progress_record_does_not_hide_the_one_before_it(world: World, number: int) -> None:
+    await world.vault.commit_progress(replace(PROGRESS, seq=1, slice_number=1))
+    await world.store.create(f"drive.d1/progress/00000001-{number:05d}.json", b"{}")
+    furthest = await world.vault.furthest(DRIVE, 1)
+    assert furthest == Furthest(replace(PROGRESS, seq=1, slice_number=1), number + 1)
+    await world.vault.commit_progress(replace(PROGRESS, seq=1, slice_number=furthest.next_slice))
+    assert (await world.vault.furthest(DRIVE, 1)).next_slice == number + 2
 
 
 async def test_a_record_of_a_later_format_is_named_so(world: World) -> None:
     await world.store.create("drive.d1/snapshots/00000001.json", encode_record({**SNAPSHOT.to_json(), "format": 2}))
     with pytest.raises(UnsupportedFormatError):
-        await world.vault.latest_snapshot(DRIVE)
+        await world.vault.newest(DRIVE)
     body = {key: value for key, value in SNAPSHOT.to_json().items() if key != "format"}
     await world.store.create("drive.d1/snapshots/00000002.json", encode_record(body))
     with pytest.raises(UnsupportedFormatError):
-        await world.vault.latest_snapshot(DRIVE)
+        await world.vault.newest(DRIVE)
 
 
 async def test_a_record_in_the_wrong_place_is_refused(world: World) -> None:
     await world.vault.commit_snapshot(SNAPSHOT)
     data = await world.store.read("drive.d1/snapshots/00000001.json")
     await world.store.create("drive.d1/snapshots/00000005.json", data)
-    with pytest.raises(IntegrityError):
-        await world.vault.latest_snapshot(DRIVE)
+    assert await world.vault.newest(DRIVE) == Newest(SNAPSHOT, 2, (5,))
     await world.store.create("drive.d2/snapshots/00000001.json", data)
     with pytest.raises(IntegrityError):
         await world.vault.snapshot("drive.d2", 1)
