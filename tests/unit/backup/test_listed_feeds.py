@@ -143,6 +143,14 @@ async def test_what_is_listed_and_never_found_is_named_until_it_is_listed_no_mor
     assert _skips(await bench.snapshot(4)) == []
 
 
+async def test_what_a_lost_run_still_waits_for_and_is_listed_no_more_is_named_nowhere(bench: Bench) -> None:
+    await _lost_first_slice(bench)
+    bench.source.remove("c599")
+    await bench.run("r2")
+    assert _skips(await bench.snapshot(1)) == []
+    assert await bench.restored(1) == bench.expected()
+
+
 async def test_a_new_listing_that_was_refused_on_the_way_buries_what_is_gone_the_next_night(bench: Bench) -> None:
     for number in range(600):
         bench.source.put(f"c{number}", b"%d" % number)
