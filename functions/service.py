@@ -81,8 +81,10 @@ async def put_customer(req: func.HttpRequest) -> func.HttpResponse:
         raise BadRequestError("'tenant_id' is missing: the GUID of the customer's Entra tenant.")
     customer = Customer(req.route_params["customer"], name, body["tenant_id"].lower())
     app = application()
+    contract = app.contract(customer)
+    await contract.check_owner(customer)
     is_new = await app.customers.add(customer)
-    await app.contract(customer).keep()  # a vault of that id may know more of it than the ledger
+    await contract.keep()  # a vault of that id may know more of it than the ledger
     return answer(await _with_departure(customer), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from shared_code.errors import CustomerExistsError
 from shared_code.model.contract import BroughtBack, Contract, StoredContract
 from shared_code.model.lease import LeaseTerms
+from shared_code.model.resource import Customer
 from shared_code.model.retention import Departure
 
 _log = logging.getLogger(__name__)
@@ -56,6 +58,15 @@ class KeptContract:
         self._inventory = inventory
         self._default_terms = default_terms
         self._now = now
+
+    async def check_owner(self, customer: Customer) -> None:
+        """Raise CustomerExistsError when the vault of that id is another tenant's, whatever the ledger has lost: the
+        restore points of two would mix."""
+        stored = await self._record.newest()
+        if stored is not None and stored.contract.customer.tenant_id != customer.tenant_id:
+            raise CustomerExistsError(
+                f"Customer {customer.id} has a vault, and it belongs to another tenant. Choose another id."
+            )
 
     async def keep(self) -> None:
         """See to it that the vault tells what the ledger does. What the vault tells and the ledger has no word of is

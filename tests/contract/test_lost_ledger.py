@@ -17,6 +17,7 @@ from azure.data.tables.aio import TableServiceClient
 from shared_code.errors import (
     ConfigError,
     CustomerErasedError,
+    CustomerExistsError,
     HoldNotFoundError,
     InvalidIdError,
     ResourceNotFoundError,
@@ -165,6 +166,14 @@ async def test_a_lost_ledger_does_not_talk_the_vault_out_of_it(desk: Desk, step:
     assert await desk.told() == agreed
     assert await desk.contracts.contract(desk.customer.id) == agreed
     assert await held_in_store(desk.store) >= {ONE}
+
+
+async def test_the_vault_of_a_customer_cannot_be_given_to_another_tenant(desk: Desk) -> None:
+    await desk.lose()
+    await desk.contract.check_owner(replace(desk.customer, display_name="Acme Ltd"))
+    other = replace(desk.customer, tenant_id="99999999-2222-3333-4444-555555555555")
+    with pytest.raises(CustomerExistsError, match="another tenant"):
+        await desk.contract.check_owner(other)
 
 
 async def test_without_a_record_what_is_held_stays_held(desk: Desk) -> None:
