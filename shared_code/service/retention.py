@@ -64,7 +64,7 @@ class ResourceIndex(Protocol):
     async def knows(self, customer_id: str, resource_id: str) -> bool: ...
 
 
-class Contract(Protocol):
+class ContractKeeping(Protocol):
     """What is agreed with the customer, in ledger and vault. See KeptContract."""
 
     async def keep(self) -> None: ...
@@ -92,7 +92,7 @@ class CustomerRetention:
         keeping: Keeping,
         records: Records,
         index: ResourceIndex,
-        contract: Contract,
+        contract: ContractKeeping,
         damage: DamageList,
         most_retention_days: int,
         now: Callable[[], datetime],
