@@ -122,7 +122,7 @@ class _Tenant:
     async def prepare(self) -> bool:
         return True
 
-    async def keep_record(self, terms: LeaseTerms) -> None:
+    async def keep_record(self) -> None:
         """It needs none."""
 
     async def run_slice(self, resource: Resource, run_id: str) -> SliceResult:

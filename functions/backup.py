@@ -232,8 +232,10 @@ async def plan_run(payload: Any) -> dict[str, Any]:
 async def plan_round(payload: Any) -> dict[str, Any]:
     """The numbers of the next unfinished tasks, whether there are more, how long the first of those in trouble has to
     wait, and how many resources of one batch are worked on at a time: a setting, read outside of the orchestrator so
-    that a change of it cannot break a replay."""
+    that a change of it cannot break a replay. Nothing is left to do for a customer that has left meanwhile."""
     app = application()
+    if await app.has_left(payload["customer"]):
+        return _page(app, Round((), more=False))
     runs = await _runs(app, payload)
     return _page(app, await runs.round(payload["run"], payload["after"], BATCH_SIZE * BATCHES_IN_HISTORY))
 
@@ -253,8 +255,10 @@ async def back_up_slice(payload: Any) -> str:
 @bp.activity_trigger(input_name="payload")
 async def close_run(payload: Any) -> str:
     """Sum the run up. Safe to replay."""
-    runs = await _runs(application(), payload)
-    return str((await runs.close(payload["run"])).state)
+    app = application()
+    runs = await _runs(app, payload)
+    closed = await runs.close(payload["run"], has_left=await app.has_left(payload["customer"]))
+    return str(closed.state)
 
 
 @bp.activity_trigger(input_name="payload")

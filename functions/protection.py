@@ -36,4 +36,5 @@ async def put_protection(req: func.HttpRequest) -> func.HttpResponse:
     except ConfigError as error:
         raise BadRequestError("; ".join(error.problems)) from error
     await app.protection_ledger.save(customer.id, settings)
+    await app.contract(customer).keep()
     return answer(settings.to_json())

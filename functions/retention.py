@@ -159,14 +159,17 @@ async def list_holds(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("customers/{customer}/holds/{resource}", methods=["PUT", "DELETE"], auth_level=func.AuthLevel.FUNCTION)
 @answers_problems
 async def change_hold(req: func.HttpRequest) -> func.HttpResponse:
-    """Put a resource on hold for a ``reason``, or lift the hold of that reason."""
+    """Put a resource on hold for a ``reason``, or lift the hold of that reason. What a hold answers names how many
+    blobs, previous versions of them too, are held now."""
     body = json_object(req, {"reason": str})
     reason = body.get("reason", "").strip()
     if not 0 < len(reason) <= _MAX_REASON or not reason.isprintable():
         raise BadRequestError(f"'reason' is 1 to {_MAX_REASON} printable characters that name the matter.")
     retention = await _retention(req.route_params["customer"])
-    change = retention.hold if req.method == "PUT" else retention.lift_hold
-    return answer((await change(req.route_params["resource"], reason)).to_json())
+    if req.method == "DELETE":
+        return answer((await retention.lift_hold(req.route_params["resource"], reason)).to_json())
+    hold, held_blobs = await retention.hold(req.route_params["resource"], reason)
+    return answer({**hold.to_json(), "held_blobs": held_blobs})
 
 
 @bp.route("customers/{customer}/departure", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
@@ -175,6 +178,17 @@ async def leave(req: func.HttpRequest) -> func.HttpResponse:
     """The customer leaves: no more backups, and what is there runs out by itself. Nothing is deleted by this."""
     retention = await _retention(req.route_params["customer"])
     return answer((await retention.leave()).to_json(), HTTPStatus.ACCEPTED)
+
+
+@bp.route("customers/{customer}/departure", methods=["DELETE"], auth_level=func.AuthLevel.FUNCTION)
+@answers_problems
+async def come_back(req: func.HttpRequest) -> func.HttpResponse:
+    """Take the departure back, as long as the customer is not erased: backups go on."""
+    retention = await _retention(req.route_params["customer"])
+    departure = await retention.come_back()
+    if departure is None:
+        raise NotFoundError("This customer has not left.")
+    return answer(departure.to_json())
 
 
 @bp.route("customers/{customer}/departure", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)

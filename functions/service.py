@@ -65,8 +65,8 @@ async def list_customers(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("customers/{customer}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @answers_problems
 async def get_customer(req: func.HttpRequest) -> func.HttpResponse:
-    """One customer."""
-    return answer(_customer(await application().customers.get(req.route_params["customer"])))
+    """One customer, and since when it has left."""
+    return answer(await _with_departure(await application().customers.get(req.route_params["customer"])))
 
 
 @bp.route("customers/{customer}", methods=["PUT"], auth_level=func.AuthLevel.FUNCTION)
@@ -80,8 +80,12 @@ async def put_customer(req: func.HttpRequest) -> func.HttpResponse:
     if "tenant_id" not in body:
         raise BadRequestError("'tenant_id' is missing: the GUID of the customer's Entra tenant.")
     customer = Customer(req.route_params["customer"], name, body["tenant_id"].lower())
-    is_new = await application().customers.add(customer)
-    return answer(_customer(customer), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+    app = application()
+    contract = app.contract(customer)
+    await contract.check_owner(customer)
+    is_new = await app.customers.add(customer)
+    await contract.keep()  # a vault of that id may know more of it than the ledger
+    return answer(await _with_departure(customer), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
 
 @bp.route("customers/{customer}/runs", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -148,8 +152,9 @@ async def list_resources(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("recovery", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @answers_problems
 async def rebuild_ledger(req: func.HttpRequest) -> func.HttpResponse:
-    """The ledger is lost, or a part of it: put back what the vaults tell of customers and resources. Changes nothing
-    that the ledger knows. Customers without a readable record have to be onboarded again, with the same id."""
+    """The ledger is lost, or a part of it: put back what the vaults tell of customers, of what is agreed with them and
+    of resources. Changes nothing that the ledger knows. Customers without a readable record have to be onboarded again,
+    with the same id."""
     found = await application().rebuild_ledger()
     return answer(
         {
@@ -159,6 +164,7 @@ async def rebuild_ledger(req: func.HttpRequest) -> func.HttpResponse:
                     "has_record": entry.customer is not None,
                     "resources": len(entry.resources),
                     "indexed": len(entry.indexed),
+                    "brought_back": entry.brought_back.to_json(),
                 }
                 for entry in found
             ]
@@ -168,6 +174,11 @@ async def rebuild_ledger(req: func.HttpRequest) -> func.HttpResponse:
 
 def _customer(customer: Customer) -> dict[str, Any]:
     return {"id": customer.id, "display_name": customer.display_name, "tenant_id": customer.tenant_id}
+
+
+async def _with_departure(customer: Customer) -> dict[str, Any]:
+    departure = await application().retention_ledger.departure(customer.id)
+    return {**_customer(customer), "left_at": format_time(departure.left_at) if departure else None}
 
 
 def _run(run: Run) -> dict[str, Any]:

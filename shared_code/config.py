@@ -8,7 +8,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from shared_code.errors import ConfigError
-from shared_code.model.lease import LeaseTerms
+from shared_code.model.lease import LEAST_RETENTION_DAYS, LeaseTerms
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -45,6 +45,7 @@ class Settings:
     slice_items: int
     resources_in_flight: int
     lease_terms: LeaseTerms
+    most_retention_days: int
     worm_locked: bool
     purge_client_id: str
     recoverable_items: bool
@@ -68,6 +69,7 @@ NUMBERS: dict[str, _Number] = {
     "BACKUP_RETENTION_DAYS": _Number(90, 1, 146_000),
     "BACKUP_CHECKPOINT_DAYS": _Number(30, 1, 365),
     "BACKUP_LEASE_MARGIN_DAYS": _Number(7, 0, 365),
+    "BACKUP_MOST_RETENTION_DAYS": _Number(3_650, LEAST_RETENTION_DAYS, 146_000),
 }
 
 TEXTS: dict[str, str] = {
@@ -101,6 +103,11 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
     _check_graph_url(text["GRAPH_URL"], local_run, problems)
     if text["BACKUP_WORM_MODE"] not in ("locked", "unlocked"):
         problems.append("BACKUP_WORM_MODE is locked or unlocked")
+    if text["BACKUP_WORM_MODE"] == "unlocked" and not local_run:
+        problems.append(
+            "BACKUP_WORM_MODE=unlocked is for local runs (BACKUP_LOCAL_RUN=true) alone: an administrator can take "
+            "unlocked policies off, and backups could then be deleted"
+        )
     if text["GRAPH_PACE"] not in ("documented", "unlimited"):
         problems.append("GRAPH_PACE is documented or unlimited")
     if text["GRAPH_PACE"] == "unlimited" and not local_run:
@@ -130,6 +137,7 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         slice_items=number["BACKUP_SLICE_ITEMS"],
         resources_in_flight=number["BACKUP_RESOURCES_IN_FLIGHT"],
         lease_terms=terms,
+        most_retention_days=number["BACKUP_MOST_RETENTION_DAYS"],
         worm_locked=text["BACKUP_WORM_MODE"] == "locked",
         purge_client_id=text["BACKUP_PURGE_CLIENT_ID"],
         recoverable_items=text["BACKUP_RECOVERABLE_ITEMS"] == "true",

@@ -24,6 +24,9 @@
     |  |- CustomerNotFoundError
     |  |- CustomerExistsError
     |  |- CustomerLeftError
+    |  |- CustomerErasedError       it has left, and nothing is there any more
+    |  |- ResourceNotFoundError     neither the ledger nor the vault knows it
+    |  |- HoldNotFoundError
     |  `- RunInProgressError
     `- RestoreError
        |- SnapshotNotFoundError
@@ -172,6 +175,18 @@ class CustomerExistsError(LedgerError):
 
 class CustomerLeftError(LedgerError):
     """The customer has left and takes no new backups."""
+
+
+class CustomerErasedError(LedgerError):
+    """The customer has left and everything that it had is gone: its departure cannot be taken back."""
+
+
+class ResourceNotFoundError(LedgerError):
+    """No run and no snapshot ever knew a resource of that id."""
+
+
+class HoldNotFoundError(LedgerError):
+    """No legal hold of that resource for that reason."""
 
 
 class RunInProgressError(LedgerError):

@@ -26,7 +26,7 @@ from shared_code.backup.run_plan import RunPlan, run_plan
 from shared_code.backup.runs import CustomerRuns
 from shared_code.backup.schedule import NightlyWindow
 from shared_code.config import GraphCredential, Settings, load_settings
-from shared_code.errors import BlobNotFoundError, NotImmutableError
+from shared_code.errors import BlobNotFoundError, InvalidIdError, NotImmutableError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.credentials import (
     LocalTokenCredential,
@@ -44,6 +44,7 @@ from shared_code.graph.sites.source import SiteSource
 from shared_code.graph.sites.target import SiteTarget
 from shared_code.graph.teams.source import TeamSource
 from shared_code.graph.teams.target import TeamTarget
+from shared_code.ledger.contract import ContractLedger
 from shared_code.ledger.customers import CustomerLedger
 from shared_code.ledger.damage import DamageLedger
 from shared_code.ledger.pauses import PauseLedger
@@ -53,12 +54,13 @@ from shared_code.ledger.retention import RetentionLedger
 from shared_code.ledger.runs import RunLedger
 from shared_code.model.agreement import Agreement
 from shared_code.model.lease import LeaseTerms
-from shared_code.model.resource import CONTAINER_PREFIX, Customer, ResourceKind
+from shared_code.model.resource import CONTAINER_PREFIX, Customer, ResourceKind, check_customer_id
 from shared_code.model.retention import PurgeReport
 from shared_code.model.tenant_size import TenantSize
 from shared_code.restore.ports import Target
 from shared_code.restore.restores import Restores
 from shared_code.restore.results import RestoreBudget
+from shared_code.service.contract import KeptContract
 from shared_code.service.retention import CustomerRetention
 from shared_code.storage_clients import blobs_of, purge_blobs_of, tables_of
 from shared_code.vault.azure_blob import AzureBlobStore, AzurePurge, PolicyMode
@@ -87,6 +89,7 @@ class Application:
         self.run_ledger = RunLedger(tables)
         self.retention_ledger = RetentionLedger(tables, settings.lease_terms)
         self.protection_ledger = ProtectionLedger(tables)
+        self._contracts = ContractLedger(self.customers, self.retention_ledger, self.protection_ledger)
         self._damage = DamageLedger(tables)
         self._pauses = PauseLedger(tables, now)
         self._restore_journal = TableRestoreJournal(tables)
@@ -100,16 +103,34 @@ class Application:
         """Retention, legal holds, departure and checks of a customer."""
         return CustomerRetention(
             customer.id,
-            keeping=VaultKeeping(self._store(customer), customer.id, Path(gettempdir()), time.monotonic),
+            keeping=self._keeping(customer),
             records=self.retention_ledger,
+            index=self.run_ledger,
+            contract=self.contract(customer),
             damage=self._damage.of(customer.id),
+            most_retention_days=self.settings.most_retention_days,
             now=self.now,
         )
 
+    def contract(self, customer: Customer) -> KeptContract:
+        """What is agreed with a customer, as ledger and vault tell it."""
+        return KeptContract(
+            customer.id,
+            ledger=self._contracts,
+            record=CustomerRecord(self._store(customer), customer.id),
+            inventory=lambda: self._keeping(customer).begin_departure(self.now()),
+            default_terms=self.settings.lease_terms,
+            now=self.now,
+        )
+
+    def _keeping(self, customer: Customer) -> VaultKeeping:
+        return VaultKeeping(self._store(customer), customer.id, Path(gettempdir()), time.monotonic)
+
     async def is_immutable(self, customer: Customer) -> bool | None:
-        """Whether the customer's container enforces WORM; None while there is no container. Raises VaultError."""
+        """Whether the customer's container enforces WORM and nobody can take its policies off; None while there is no
+        container. Raises VaultError."""
         try:
-            return await self._store(customer).is_immutable()
+            return await self._store(customer).is_immutable() and self.settings.worm_locked
         except BlobNotFoundError:
             return None
 
@@ -121,12 +142,14 @@ class Application:
             return await purge(self._store(customer), identity, self.now(), held)
 
     async def rebuild_ledger(self) -> list[RecoveredCustomer]:
-        """Put back into the ledger what the vaults tell of customers and resources; see recover.rebuild."""
-        return await rebuild(self._containers(), self.customers, self.run_ledger)
+        """Put back into the ledger what the vaults tell; see recover.rebuild."""
+        return await rebuild(self._containers(), self.customers, self.run_ledger, self._contracts, self.now())
 
     async def _containers(self) -> AsyncIterator[tuple[str, BlobStore]]:
         async for container in self._blobs.list_containers(name_starts_with=CONTAINER_PREFIX):
-            yield container.name.removeprefix(CONTAINER_PREFIX), AzureBlobStore(self._blobs, container.name)
+            customer_id = container.name.removeprefix(CONTAINER_PREFIX)
+            if _is_customer_id(customer_id):  # else it is nobody's vault
+                yield customer_id, AzureBlobStore(self._blobs, container.name)
 
     def graph(self, customer: Customer) -> GraphClient:
         """The one client for the customer's tenant."""
@@ -160,7 +183,7 @@ class Application:
             customer,
             runs=self.run_ledger,
             directory=TenantDirectory(graph),
-            container=_Container(self._store(customer), customer, self.settings.local_run, self.now()),
+            container=_Container(self._store(customer), self.contract(customer), self.settings),
             agreement=lambda: self._agreement(customer.id),
             copiers=lambda kind, agreed: self._copier(customer, agreed, kind),
             now=self.now,
@@ -244,11 +267,10 @@ class Application:
 class _Container:
     """The customer's container, checked before anything is written to it."""
 
-    def __init__(self, store: AzureBlobStore, customer: Customer, local_run: bool, now: datetime) -> None:
+    def __init__(self, store: AzureBlobStore, contract: KeptContract, settings: Settings) -> None:
         self._store = store
-        self._customer = customer
-        self._local_run = local_run
-        self._now = now
+        self._contract = contract
+        self._settings = settings
 
     async def prepare(self) -> bool:
         try:
@@ -256,15 +278,24 @@ class _Container:
         except BlobNotFoundError:
             await self._store.create_container()
             immutable = await self._store.is_immutable()
-        if not immutable and not self._local_run:
+        immutable = immutable and self._settings.worm_locked
+        if not immutable and not self._settings.local_run:
             raise NotImmutableError(
                 "The customer's container has no version-level WORM, so backups could be deleted. Create the storage "
                 "account with immutableStorageWithVersioning enabled; only local runs may write to such a store."
             )
         return immutable
 
-    async def keep_record(self, terms: LeaseTerms) -> None:
-        await CustomerRecord(self._store).keep(self._customer, terms, self._now)
+    async def keep_record(self) -> None:
+        await self._contract.keep()
+
+
+def _is_customer_id(value: str) -> bool:
+    try:
+        check_customer_id(value)
+    except InvalidIdError:
+        return False
+    return True
 
 
 @cache

@@ -33,6 +33,7 @@ _NOBODY = (
     "The tenant lists nothing that can be backed up. Check that the app is still consented to there, and that its "
     "users have licences."
 )
+_LEFT = "The customer left while this run was under way: it ended with its round, and {} resources were not finished."
 _MOST_REASONS = 3
 _log = logging.getLogger(__name__)
 
@@ -82,8 +83,8 @@ class Container(Protocol):
         one is not allowed."""
         ...
 
-    async def keep_record(self, terms: LeaseTerms) -> None:
-        """See to it that the store says whose it is, and goes on saying so on these terms."""
+    async def keep_record(self) -> None:
+        """See to it that the store says whose it is and what is agreed with them, and goes on saying so."""
         ...
 
 
@@ -142,7 +143,7 @@ class CustomerRuns:
         census, known, _ = await asyncio.gather(
             self._directory.list_resources(),
             self._runs.known(self._customer.id),
-            self._container.keep_record(agreed.terms),
+            self._container.keep_record(),
         )
         comings, departed = await self._comings(census, known, agreed.terms)
         # An earlier attempt may have noted some already, with numbers that stay theirs, and on its terms.
@@ -234,9 +235,10 @@ class CustomerRuns:
         )
         return replace(task, outcome=outcome)
 
-    async def close(self, run_id: str) -> Run:
-        """Sum the run up from its tasks. A run that found nothing to do is partial, for a tenant that lists nobody has
-        most likely withdrawn something from the app; so is one that could not see everything."""
+    async def close(self, run_id: str, *, has_left: bool = False) -> Run:
+        """Sum the run up from its tasks; ``has_left``: the customer has, which is why some may be unfinished. A run
+        that found nothing to do is partial, for a tenant that lists nobody has most likely withdrawn something from the
+        app; so is one that could not see everything."""
         run, tasks = await asyncio.gather(self._runs.get(self._customer.id, run_id), self._runs.tasks(run_id))
         if run is None:
             raise BackupError("A run is closed that was never planned.", run_id=run_id)
@@ -248,9 +250,11 @@ class CustomerRuns:
             and len(outcomes) == len(tasks)
             and all(entry.state is RunState.COMPLETE for entry in outcomes)
         )
+        unfinished = len(tasks) - len(outcomes)
         state = RunState.COMPLETE if whole else RunState.PARTIAL
-        if outcomes and failed == len(outcomes):
+        if tasks and failed == len(outcomes):
             state = RunState.FAILED
+        reasons = [*([_LEFT.format(unfinished)] if has_left and unfinished else ()), *run.unseen]
         closed = replace(
             run,
             state=state,
@@ -258,7 +262,7 @@ class CustomerRuns:
             resources_done=len(outcomes),
             resources_failed=failed,
             counts=sum((outcome.counts for outcome in outcomes), Counts()),
-            error=" ".join(run.unseen[:_MOST_REASONS]) if tasks else _NOBODY,
+            error=" ".join(reasons[:_MOST_REASONS]) if tasks else _NOBODY,
         )
         await self._runs.save(closed)
         return closed

@@ -36,6 +36,14 @@ class CustomerLedger:
             return False
         return True
 
+    async def put_back(self, customer: Customer) -> bool:
+        """Note a customer, unless one of that id is there: then False, and it stays as it is."""
+        try:
+            await self._table.insert(_PARTITION, customer.id, _to_json(customer))
+        except RowExistsError:
+            return False
+        return True
+
     async def get(self, customer_id: str) -> Customer:
         """Raises CustomerNotFoundError, InvalidIdError."""
         row = await self._table.get(_PARTITION, check_customer_id(customer_id))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from azure.data.tables.aio import TableServiceClient
 
-from shared_code.errors import RowExistsError
+from shared_code.errors import CustomerErasedError, RowExistsError
 from shared_code.ledger.tables import Table
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import check_customer_id
@@ -19,12 +18,12 @@ from shared_code.model.retention import Departure, ExpiryReport, LegalHold
 _TERMS = "terms"
 _DEPARTURES = "departures"
 _EXPIRY = "expiry"
-_SCRUB = "scrub"
 
 
 class RetentionLedger:
-    """Tables: ``retention`` (partitions ``terms``, ``departures``, ``expiry``, ``scrub``, a row a customer) and
-    ``legalholds`` (customer -> hold). Every write is safe to replay, late replays included."""
+    """Tables: ``retention`` (partitions ``terms``, ``departures``, ``expiry``, a row a customer) and ``legalholds``
+    (customer -> hold). Every write is safe to replay, late replays included. What was agreed on is never removed: a
+    hold is lifted and a departure taken back by a time in its row, so that a row that is missing was lost."""
 
     def __init__(self, service: TableServiceClient, default_terms: LeaseTerms) -> None:
         self._table = Table(service, "retention")
@@ -35,8 +34,13 @@ class RetentionLedger:
 
     async def terms(self, customer_id: str) -> LeaseTerms:
         """The terms of a customer: its own retention where it has one, else the default."""
+        days = await self.own_retention_days(customer_id)
+        return self._default_terms if days is None else replace(self._default_terms, retention_days=days)
+
+    async def own_retention_days(self, customer_id: str) -> int | None:
+        """What was agreed with this customer; None where the default holds."""
         row = await self._table.get(_TERMS, check_customer_id(customer_id))
-        return replace(self._default_terms, retention_days=row["retention_days"]) if row else self._default_terms
+        return int(row["retention_days"]) if row else None
 
     async def set_retention_days(self, customer_id: str, retention_days: int) -> LeaseTerms:
         """Agree on a retention of a customer's own; it holds from the next run on. Raises ConfigError for one that
@@ -44,6 +48,19 @@ class RetentionLedger:
         terms = replace(self._default_terms, retention_days=retention_days)
         await self._table.put(_TERMS, check_customer_id(customer_id), {"retention_days": retention_days})
         return terms
+
+    async def add_retention_days(self, customer_id: str, retention_days: int) -> bool:
+        """Note what was agreed on, unless something is noted already: then False. Raises ConfigError for what cannot be
+        kept."""
+        replace(self._default_terms, retention_days=retention_days)
+        return await self._adds(_TERMS, customer_id, {"retention_days": retention_days})
+
+    async def _adds(self, partition: str, customer_id: str, value: dict[str, Any]) -> bool:
+        try:
+            await self._table.insert(partition, check_customer_id(customer_id), value)
+        except RowExistsError:
+            return False
+        return True
 
     # ---- legal holds
 
@@ -60,6 +77,14 @@ class RetentionLedger:
                 return present
             await self._holds.put(hold.customer_id, row, hold.to_json())
         return hold
+
+    async def add_hold(self, hold: LegalHold) -> bool:
+        """Note a hold, unless one for the same reason is noted already, lifted or not: then False."""
+        try:
+            await self._holds.insert(hold.customer_id, _hold_row(hold.resource_id, hold.reason), hold.to_json())
+        except RowExistsError:
+            return False
+        return True
 
     async def lift_hold(self, customer_id: str, resource_id: str, reason: str, at: datetime) -> LegalHold | None:
         """Lift the hold for that reason; None when there is none. One that is lifted already, or was placed after
@@ -88,27 +113,56 @@ class RetentionLedger:
     # ---- departures
 
     async def begin_departure(self, departure: Departure) -> Departure:
-        """Note that a customer leaves. Returns the departure that stands: the first one."""
-        try:
-            await self._table.insert(_DEPARTURES, departure.customer_id, departure.to_json())
-        except RowExistsError:
-            return await self.departure(departure.customer_id) or departure
+        """Note that a customer leaves. Returns the departure that stands: the first one, unless that was taken back
+        before this one."""
+        if await self.add_departure(departure):
+            return departure
+        present = await self._noted_departure(departure.customer_id)
+        if present is not None and (present.undone_at is None or present.undone_at >= departure.left_at):
+            return present
+        await self._table.put(_DEPARTURES, departure.customer_id, departure.to_json())
         return departure
 
+    async def add_departure(self, departure: Departure) -> bool:
+        """Note a departure, unless one is noted already, taken back or not: then False."""
+        return await self._adds(_DEPARTURES, departure.customer_id, departure.to_json())
+
     async def save_departure(self, departure: Departure) -> None:
-        """Note what a later look at it found. One that is erased stays as it is."""
-        present = await self.departure(departure.customer_id)
-        if present is None or present.erased_at is None:
+        """Note what a later look at it found. One that is erased or was taken back meanwhile stays as it is."""
+        present = await self._noted_departure(departure.customer_id)
+        is_over = present is not None and (
+            present.erased_at or present.undone_at or present.left_at != departure.left_at
+        )
+        if not is_over:
             await self._table.put(_DEPARTURES, departure.customer_id, departure.to_json())
 
+    async def undo_departure(self, customer_id: str, at: datetime) -> Departure | None:
+        """Take a departure back; one that was taken back stays as it is, and None is of a customer that never left.
+        Raises CustomerErasedError once it is erased."""
+        present = await self._noted_departure(customer_id)
+        if present is None or present.undone_at is not None:
+            return present
+        if present.erased_at is not None:
+            raise CustomerErasedError(
+                f"Customer {customer_id} is erased: nothing is left to come back to. Onboard it under another id.",
+                customer_id=customer_id,
+            )
+        undone = replace(present, undone_at=at)
+        await self._table.put(_DEPARTURES, customer_id, undone.to_json())
+        return undone
+
     async def departure(self, customer_id: str) -> Departure | None:
-        """The departure of a customer; None for one that has not left."""
+        """The departure of a customer; None for one that has not left, or has come back."""
+        present = await self._noted_departure(customer_id)
+        return present if present is not None and present.undone_at is None else None
+
+    async def knows_departure(self, customer_id: str) -> bool:
+        """Whether one is noted, taken back or not."""
+        return await self._noted_departure(customer_id) is not None
+
+    async def _noted_departure(self, customer_id: str) -> Departure | None:
         value = await self._table.get(_DEPARTURES, check_customer_id(customer_id))
         return Departure.from_json(value) if value else None
-
-    async def departures(self) -> list[Departure]:
-        """Every departure, by customer."""
-        return [Departure.from_json(value) for value in await self._table.rows(_DEPARTURES)]
 
     # ---- what the last passes found
 
@@ -122,15 +176,6 @@ class RetentionLedger:
         """The report of the newest pass over a customer's container."""
         value = await self._table.get(_EXPIRY, check_customer_id(customer_id))
         return ExpiryReport.from_json(value) if value else None
-
-    async def save_scrub_position(self, customer_id: str, position: Mapping[str, Any]) -> None:
-        """Note how far the scrub has come, in its own JSON."""
-        await self._table.put(_SCRUB, check_customer_id(customer_id), dict(position))
-
-    async def scrub_position(self, customer_id: str) -> Mapping[str, Any] | None:
-        """What was noted last."""
-        value: Mapping[str, Any] | None = await self._table.get(_SCRUB, check_customer_id(customer_id))
-        return value
 
 
 def _hold_row(resource_id: str, reason: str) -> str:

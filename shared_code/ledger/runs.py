@@ -68,6 +68,10 @@ class RunLedger:
         }
         await self._resources.put(customer_id, resource.id, newest)
 
+    async def knows(self, customer_id: str, resource_id: str) -> bool:
+        """Whether a resource ever was in a run."""
+        return await self._resources.get(customer_id, resource_id) is not None
+
     async def known(self, customer_id: str) -> list[Known]:
         """Every resource that ever was in a run, with its newest restore point."""
         return [_known(row) for row in await self._resources.rows(customer_id)]

@@ -44,11 +44,6 @@ class DamageKind(StrEnum):
         """Whether items named with it have to be stored again from their source."""
         return self in _LOSING
 
-    @property
-    def loses_catalog(self) -> bool:
-        """Whether the snapshot can no longer be listed in full: its resource has to be backed up anew."""
-        return self in (DamageKind.MISSING_SEGMENT, DamageKind.DAMAGED_SEGMENT)
-
 
 _LOSING = frozenset(
     {

@@ -194,7 +194,7 @@ class Inventory:
 class Departure:
     """A customer that has left: it takes no new leases, and what it has runs out. ``inventory`` is the most that was
     seen since it left (a run that was under way may have added to it), ``last_seen_at`` when something was there for
-    the last time, ``erased_at`` when a listing was empty for the first time."""
+    the last time, ``erased_at`` when a listing was empty for the first time, ``undone_at`` when it was taken back."""
 
     customer_id: str
     left_at: datetime
@@ -202,6 +202,7 @@ class Departure:
     last_lease_at: datetime | None
     last_seen_at: datetime | None = None
     erased_at: datetime | None = None
+    undone_at: datetime | None = None
 
     def seen(self, inventory: Inventory) -> Departure:
         """After a listing that was not empty."""
@@ -247,6 +248,7 @@ class Departure:
             "last_lease_at": _format(self.last_lease_at),
             "last_seen_at": _format(self.last_seen_at),
             "erased_at": _format(self.erased_at),
+            "undone_at": _format(self.undone_at),
         }
 
     @classmethod
@@ -259,6 +261,7 @@ class Departure:
             _parse(value["last_lease_at"]),
             _parse(value["last_seen_at"]),
             _parse(value["erased_at"]),
+            _parse(value.get("undone_at")),
         )
 
 

@@ -34,7 +34,7 @@ from shared_code.errors import (
     VaultError,
     VaultUnavailableError,
 )
-from shared_code.vault.blob_store import BlobInfo, check_blob_name
+from shared_code.vault.blob_store import BlobInfo, check_blob_name, check_prefix, check_stored_name
 from shared_code.vault.body_in_pieces import InPieces
 from shared_code.vault.soft_leases import SoftTags, whole_seconds
 
@@ -89,9 +89,7 @@ class AzureBlobStore:
     Elsewhere leases and legal holds are tags that nobody enforces (soft_leases.py).
     """
 
-    def __init__(
-        self, service: BlobServiceClient, container_name: str, *, policy_mode: PolicyMode = "Unlocked"
-    ) -> None:
+    def __init__(self, service: BlobServiceClient, container_name: str, *, policy_mode: PolicyMode = "Locked") -> None:
         self._container = service.get_container_client(container_name)
         self._policy_mode = policy_mode
         self._immutable: bool | None = None
@@ -131,6 +129,7 @@ class AzureBlobStore:
 
     async def read(self, name: str, *, version_id: str = "", offset: int = 0, length: int | None = None) -> bytes:
         """See BlobStore."""
+        check_stored_name(name)
         if length == 0:
             return b""
         with _translated(name):
@@ -146,6 +145,7 @@ class AzureBlobStore:
 
     async def list(self, prefix: str, *, details: bool = False, all_versions: bool = False) -> AsyncIterator[BlobInfo]:
         """See BlobStore. One request for 5,000 blobs, with details too (List Blobs, checked 2026-11-24)."""
+        check_prefix(prefix)
         # Only a listing of versions tells version ids, that of the current one included.
         include = ["versions", *(_DETAILS if details else ())]
         soft = details and not await self.is_immutable()

@@ -1,7 +1,8 @@
 """The port between the vault and the storage below it.
 
-One store is one container of one customer. Names are checked on every write (``check_blob_name``). Writes are
-create-only: a name is written once, for ever. Every read may name the exact version that it wants.
+One store is one container of one customer. Names are checked on every write (``check_blob_name``) and read
+(``check_stored_name``), prefixes on every listing (``check_prefix``): nothing reaches another container by a name.
+Writes are create-only: a name is written once, for ever. Every read may name the exact version that it wants.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from shared_code.errors import VaultError
+from shared_code.errors import BlobNotFoundError, VaultError
 
 _BLOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._!,-]*(?:/[A-Za-z0-9][A-Za-z0-9._!,-]*)*")
 
@@ -22,6 +23,22 @@ def check_blob_name(name: str) -> str:
     if len(name) > 1024 or not _BLOB_NAME.fullmatch(name) or any(part.endswith(".") for part in name.split("/")):
         raise VaultError("A blob name is letters, digits and . _ ! , - in segments that do not end with a dot.")
     return name
+
+
+def check_stored_name(name: str) -> str:
+    """Return ``name`` if a blob of ours can have it; else raise BlobNotFoundError: whatever has it was never written
+    here, and a catalog or a listing that names it is not believed."""
+    try:
+        return check_blob_name(name)
+    except VaultError as error:
+        raise BlobNotFoundError("No blob of a vault has such a name.") from error
+
+
+def check_prefix(prefix: str) -> str:
+    """Return ``prefix`` if names can begin with it (empty: all do), else raise VaultError."""
+    if prefix and not (len(prefix) <= 1024 and _BLOB_NAME.fullmatch(prefix.removesuffix("/"))):
+        raise VaultError("What blob names begin with is segments of letters, digits and . _ ! , -")
+    return prefix
 
 
 @dataclass(frozen=True, slots=True)

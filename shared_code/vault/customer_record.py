@@ -1,62 +1,88 @@
-"""Who a vault belongs to, kept in the vault itself, so that it can be recovered when the ledger is lost.
+"""Who a vault belongs to and what is agreed with them, kept in the vault itself, so that it can be recovered when the
+ledger is lost.
 
-    customer/{ulid}.json
+    customer/{random}.json
 
-A change of the customer writes another record; the one that was created last is the word that counts.
+A change writes another record; the one that was created last is the word that counts. Records of before there was more
+than the customer to tell of are of the same format and tell of nothing else.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from shared_code.errors import BlobNotFoundError, IntegrityError, InvalidIdError, UnsupportedFormatError
+from shared_code.errors import BackupError, BlobNotFoundError
+from shared_code.model.contract import Contract, StoredContract
 from shared_code.model.lease import LeaseTerms
-from shared_code.model.resource import Customer
 from shared_code.vault.blob_names import random_name
 from shared_code.vault.blob_store import BlobInfo, BlobStore
 from shared_code.vault.records import decode_record, encode_record
 
 FORMAT_VERSION = 1
-PREFIX = "customer/"
+ROOM = "customer"
+"""The first segment of their names, where blobs of a resource have its id."""
+PREFIX = f"{ROOM}/"
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+_A_DAY = timedelta(days=1)
 
 
 class CustomerRecord:
     """The record in one customer's container."""
 
-    def __init__(self, store: BlobStore) -> None:
+    def __init__(self, store: BlobStore, customer_id: str) -> None:
         self._store = store
+        self._customer_id = customer_id
 
-    async def read(self) -> Customer | None:
-        """What the newest readable record says, by the first version of each: whatever was put over it later does not
-        count. None when there is no record."""
-        newest = await self._newest()
-        return newest[1] if newest else None
-
-    async def keep(self, customer: Customer, terms: LeaseTerms, now: datetime) -> None:
-        """See to it that the vault says this of its customer, and goes on saying so: write a record if the newest is
-        another, extend its lease if C days of it are used up. To be called at onboarding and at every run; safe to
-        repeat. Raises VaultError."""
-        newest = await self._newest()
-        if newest is None or newest[1] != customer:
-            name = f"{PREFIX}{random_name()}.json"
-            await self._store.create(name, _encode(customer), terms.until(now))
-            return
-        info = newest[0]
-        least = terms.until(now) - timedelta(days=terms.checkpoint_days)
-        if info.leased_until is None or info.leased_until < least:
-            await self._store.extend_lease(info.name, info.version_id, terms.until(now))
-
-    async def _newest(self) -> tuple[BlobInfo, Customer] | None:
+    async def newest(self) -> StoredContract | None:
+        """What the newest readable record of this customer says, by the first version of each: whatever was put over
+        it later does not count. None when there is no record. Raises VaultUnavailableError."""
+        newest: StoredContract | None = None
+        written_at = _LONG_AGO
         for info in sorted(await self._first_versions(), key=_created, reverse=True):
+            if newest is not None and _created(info) < written_at:
+                break  # the store tells times in whole seconds: among those of one second their numbers decide
             try:
                 data = await self._store.read(info.name, version_id=info.version_id)
             except BlobNotFoundError:
                 continue
-            customer = _decode(info.name, data)
-            if customer is not None:
-                return info, customer
-        return None
+            stored = _decode(info, data)
+            is_newer = stored is not None and (newest is None or stored.number > newest.number)
+            if stored is not None and is_newer and stored.contract.customer.id == self._customer_id:
+                newest, written_at = stored, _created(info)
+        return newest
+
+    async def keep(
+        self,
+        contract: Contract,
+        stored: StoredContract | None,
+        terms: LeaseTerms,
+        now: datetime,
+        last_lease_at: datetime | None = None,
+    ) -> None:
+        """See to it that the vault says this, and goes on saying so: write a record if ``stored``, the newest, says
+        something else, extend its lease if C days of it are used up.
+
+        Of a customer that has left nothing is leased for longer than what it has, which is until ``last_lease_at``:
+        its record does not outlive it, and the legal hold on what is held is on the record too. Where there is no
+        container yet there is nothing to tell of. Safe to repeat. Raises VaultError.
+        """
+        until = terms.until(now)
+        least = until - timedelta(days=terms.checkpoint_days)
+        if contract.left_at is not None:
+            if last_lease_at is not None and last_lease_at > now:
+                until = least = last_lease_at
+            elif contract.holds:
+                until, least = now + _A_DAY, _LONG_AGO
+            else:
+                return
+        if stored is None or stored.contract != contract:
+            try:
+                data = _encode(contract, stored.number + 1 if stored else 1)
+                await self._store.create(f"{PREFIX}{random_name()}.json", data, until)
+            except BlobNotFoundError:  # no container
+                return
+        elif stored.leased_until is None or stored.leased_until < least:
+            await self._store.extend_lease(stored.name, stored.version_id, until)
 
     async def _first_versions(self) -> list[BlobInfo]:
         first: dict[str, BlobInfo] = {}
@@ -68,27 +94,22 @@ class CustomerRecord:
         return list(first.values())
 
 
-def _created(info: BlobInfo) -> tuple[datetime, str]:
-    return info.created_at or _LONG_AGO, info.name
+def _created(info: BlobInfo) -> datetime:
+    return info.created_at or _LONG_AGO
 
 
-def _encode(customer: Customer) -> bytes:
-    return encode_record(
-        {
-            "format": FORMAT_VERSION,
-            "id": customer.id,
-            "display_name": customer.display_name,
-            "tenant_id": customer.tenant_id,
-        }
-    )
+def _encode(contract: Contract, number: int) -> bytes:
+    return encode_record({"format": FORMAT_VERSION, "number": number, **contract.to_json()})
 
 
-def _decode(name: str, data: bytes) -> Customer | None:
+def _decode(info: BlobInfo, data: bytes) -> StoredContract | None:
     """None for anything that is no intact record of this format."""
     try:
-        record = decode_record(name, data)
+        record = decode_record(info.name, data)
         if record["format"] != FORMAT_VERSION:
             return None
-        return Customer(str(record["id"]), str(record["display_name"]), str(record["tenant_id"]))
-    except (IntegrityError, UnsupportedFormatError, KeyError, InvalidIdError):
+        number, contract = int(record.get("number", 0)), Contract.from_json(record)
+    except (BackupError, KeyError, TypeError, ValueError, AttributeError):
+        # The last four: a record that hashes to what it says and yet is none. The hash is no secret.
         return None
+    return StoredContract(info.name, info.version_id, info.leased_until, number, contract)

@@ -10,10 +10,11 @@ from shared_code.model.check_report import ScrubReport, VerifyReport
 from shared_code.model.retention import Departure, ExpiryReport
 from shared_code.vault.blob_store import BlobStore
 from shared_code.vault.expiry import expire
-from shared_code.vault.holds import apply_holds
+from shared_code.vault.holds import apply_holds, has_blobs, release_holds
 from shared_code.vault.inventory import begin_departure, close_departure
 from shared_code.vault.recover import resource_ids
 from shared_code.vault.scrub import PackScrubber, ScrubBudget
+from shared_code.vault.snapshots import SnapshotRecords
 from shared_code.vault.verify import SnapshotVerifier
 
 
@@ -23,12 +24,21 @@ class VaultKeeping:
     def __init__(self, store: BlobStore, customer_id: str, temp_dir: Path, monotonic: Callable[[], float]) -> None:
         self._store = store
         self._customer_id = customer_id
+        self._records = SnapshotRecords(store, customer_id)
         self._verifier = SnapshotVerifier(store, customer_id, temp_dir)
         self._scrubber = PackScrubber(store, customer_id, temp_dir, monotonic)
 
-    async def apply_holds(self, held_resources: Collection[str]) -> int:
+    async def apply_holds(self, held_resources: Collection[str]) -> dict[str, int]:
         """See holds.apply_holds."""
         return await apply_holds(self._store, held_resources)
+
+    async def release_holds(self, resources: Collection[str], *, is_last: bool) -> None:
+        """See holds.release_holds."""
+        await release_holds(self._store, resources, is_last=is_last)
+
+    async def has_blobs(self, resource_id: str) -> bool:
+        """See holds.has_blobs."""
+        return await has_blobs(self._store, resource_id)
 
     async def expire(self, now: datetime, held_resources: Collection[str]) -> ExpiryReport:
         """See expiry.expire."""
@@ -45,6 +55,10 @@ class VaultKeeping:
     async def resource_ids(self) -> list[str]:
         """Every resource that has a snapshot, from the blobs alone."""
         return sorted(await resource_ids(self._store))
+
+    async def snapshot_numbers(self, resource_id: str) -> tuple[int, ...]:
+        """Numbers of a resource's snapshots, oldest first."""
+        return await self._records.numbers(resource_id)
 
     async def verify(self, resource_id: str, seq: int, retention_days: int) -> VerifyReport:
         """See SnapshotVerifier.verify."""

@@ -18,7 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared_code.errors import BlobExistsError, BlobLockedError, BlobNotFoundError, VaultError
-from shared_code.vault.blob_store import BlobInfo, check_blob_name
+from shared_code.vault.blob_store import BlobInfo, check_blob_name, check_prefix, check_stored_name
 
 
 class Moment(StrEnum):
@@ -101,6 +101,7 @@ class MemoryBlobStore:
 
     async def read(self, name: str, *, version_id: str = "", offset: int = 0, length: int | None = None) -> bytes:
         """See BlobStore."""
+        check_stored_name(name)
         self._begin("read", name)
         self._check_container()
         version = self._version(name, version_id)
@@ -111,6 +112,7 @@ class MemoryBlobStore:
 
     async def list(self, prefix: str, *, details: bool = False, all_versions: bool = False) -> AsyncIterator[BlobInfo]:
         """See BlobStore."""
+        check_prefix(prefix)
         self._begin("list", prefix)
         self._check_container()
         found = [

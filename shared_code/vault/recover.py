@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from shared_code.errors import (
@@ -13,13 +15,20 @@ from shared_code.errors import (
     SnapshotNotFoundError,
     UnsupportedFormatError,
 )
+from shared_code.model.contract import BroughtBack, Contract
 from shared_code.model.resource import Customer, Resource, check_resource_id
+from shared_code.model.retention import Departure, LegalHold
 from shared_code.model.run import ResourceOutcome
 from shared_code.model.snapshot import Snapshot
 from shared_code.vault.blob_names import parse_snapshot_name
 from shared_code.vault.blob_store import BlobStore
 from shared_code.vault.customer_record import CustomerRecord
+from shared_code.vault.holds import held_in_store
+from shared_code.vault.inventory import begin_departure
 from shared_code.vault.snapshots import SnapshotRecords
+
+HELD_IN_STORE = "recovered: held in the store"
+"""The reason of a hold that was found on blobs and that nobody knows the reason of."""
 
 _UNREADABLE = (
     IntegrityError,
@@ -55,19 +64,37 @@ class RecoveredResource:
 class RecoveredCustomer:
     """What became of one container. ``customer`` is None when it holds no readable record of one: its resources are
     indexed all the same, and the customer has to be onboarded again under the same id. ``indexed`` are the resources
-    that were put into the ledger; those that it knew stay as they are."""
+    that were put into the ledger, ``brought_back`` is what was put back into it of what is agreed with the customer;
+    what it knew stays as it is."""
 
     customer_id: str
     customer: Customer | None
     resources: tuple[RecoveredResource, ...]
     indexed: tuple[str, ...]
+    brought_back: BroughtBack
 
 
 class Customers(Protocol):
     """What recovery needs of the ledger's customers."""
 
-    async def add(self, customer: Customer) -> bool:
-        """True when it is new, False when the very same is there. Raises CustomerExistsError."""
+    async def put_back(self, customer: Customer) -> bool:
+        """Note it, unless one of that id is there: then False, and it stays as it is."""
+        ...
+
+
+class Contracts(Protocol):
+    """What recovery needs of what the ledger knows of agreements."""
+
+    async def bring_back(self, told: Contract, inventory: Callable[[], Awaitable[Departure]]) -> BroughtBack:
+        """Put back what the ledger has no word of; ``inventory`` looks at the container, for a departure."""
+        ...
+
+    async def holds(self, customer_id: str) -> list[LegalHold]:
+        """Every hold, lifted ones too."""
+        ...
+
+    async def add_hold(self, hold: LegalHold) -> bool:
+        """Note a hold that the ledger has no word of; False when it has."""
         ...
 
 
@@ -103,22 +130,41 @@ async def resource_ids(store: BlobStore) -> set[str]:
 
 
 async def rebuild(
-    containers: AsyncIterator[tuple[str, BlobStore]], customers: Customers, index: ResourceIndex
+    containers: AsyncIterator[tuple[str, BlobStore]],
+    customers: Customers,
+    index: ResourceIndex,
+    contracts: Contracts,
+    now: datetime,
 ) -> list[RecoveredCustomer]:
-    """Put back into the ledger what these containers, each with the id of its customer, tell of customers and
-    resources. Nothing that the ledger knows is changed, so it may be repeated, and run on a ledger of which a part is
-    left. Snapshots need no index: they are listed from the blobs. Raises VaultUnavailableError, LedgerError."""
+    """Put back into the ledger what these containers, each with the id of its customer, tell of customers, of what is
+    agreed with them and of resources. What has a legal hold that nobody knows of is put on hold for the reason
+    HELD_IN_STORE. Nothing that the ledger knows is changed, so it may be repeated, and run on a ledger of which a part
+    is left. Snapshots need no index: they are listed from the blobs. Raises VaultUnavailableError, LedgerError."""
     report: list[RecoveredCustomer] = []
     async for customer_id, store in containers:
-        customer = await CustomerRecord(store).read()
-        if customer is not None and customer.id != customer_id:  # of another container: no word on this one
-            customer = None
+        stored = await CustomerRecord(store, customer_id).newest()
         resources = await recover(store, customer_id)
-        if customer is not None:
-            await customers.add(customer)
+        customer, back = None, BroughtBack()
+        if stored is not None:
+            customer = stored.contract.customer
+            await customers.put_back(customer)
+            back = await contracts.bring_back(stored.contract, partial(begin_departure, store, customer_id, now))
+        unknown = await _unknown_holds(customer_id, store, contracts, now)
+        back = replace(back, holds=(*back.holds, *unknown))
         indexed = await _index(customer_id, resources, index)
-        report.append(RecoveredCustomer(customer_id, customer, tuple(resources), indexed))
+        report.append(RecoveredCustomer(customer_id, customer, tuple(resources), indexed, back))
     return report
+
+
+async def _unknown_holds(
+    customer_id: str, store: BlobStore, contracts: Contracts, now: datetime
+) -> tuple[LegalHold, ...]:
+    """Holds of what is held in the store and of which the ledger knows no hold, not even a lifted one: that would be a
+    release that was cut."""
+    held = {entry for entry in await held_in_store(store) if _is_resource_id(entry)}
+    known = {hold.resource_id for hold in await contracts.holds(customer_id)} if held else set()
+    found = [LegalHold(customer_id, entry, HELD_IN_STORE, now) for entry in sorted(held - known)]
+    return tuple([hold for hold in found if await contracts.add_hold(hold)])
 
 
 async def _index(customer_id: str, resources: Sequence[RecoveredResource], index: ResourceIndex) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from shared_code.model.item import ChunkRef
 from shared_code.model.snapshot import SegmentRef, Snapshot
 from shared_code.vault.blob_store import BlobInfo, BlobStore
 from shared_code.vault.catalog_state import OpenCatalog
+from shared_code.vault.finding import Finding
 from shared_code.vault.named_chunks import WHOLE_PACK, NamedChunks, Place
 from shared_code.vault.pack import MAX_CHUNK_BYTES, FrameDecoder, read_footer
 from shared_code.vault.pack_reader import RangedRead, plan_reads
@@ -189,17 +190,6 @@ class PackScrubber:
             await catalog.aclose()
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """Damage of which the items are not known yet: they are those with a chunk in ``places``."""
-
-    kind: DamageKind
-    blob: str
-    version_id: str
-    detail: str
-    places: Sequence[Place]
-
-
 @dataclass(slots=True)
 class _Share:
     """One scrub under way."""
@@ -210,11 +200,11 @@ class _Share:
     packs: int = 0
     chunks: int = 0
     read_bytes: int = 0
-    findings: list[_Finding] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
     def find(self, kind: DamageKind, info: BlobInfo, detail: str, offsets: Sequence[int] = (WHOLE_PACK,)) -> None:
         places = [Place(info.name, info.version_id, offset) for offset in offsets]
-        self.findings.append(_Finding(kind, info.name, info.version_id, detail, places))
+        self.findings.append(Finding(kind, info.name, info.version_id, detail, places))
 
 
 def _is_possible(chunk: ChunkRef) -> bool:

@@ -22,6 +22,7 @@ from shared_code.model.snapshot import SegmentRef, Snapshot
 from shared_code.vault.blob_names import parse_progress_name, snapshot_name
 from shared_code.vault.blob_store import BlobInfo, BlobStore
 from shared_code.vault.catalog_state import OpenCatalog
+from shared_code.vault.finding import Finding
 from shared_code.vault.named_chunks import WHOLE_PACK, NamedChunks, NamedPack, Place
 from shared_code.vault.pack import read_footer
 from shared_code.vault.snapshots import SnapshotRecords
@@ -162,17 +163,6 @@ class SnapshotVerifier:
                 check.find(DamageKind.FOREIGN_CHUNK, pack.name, pack.version_id, detail, foreign)
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """Damage of which the items are not known yet: they are those with a chunk in ``places``."""
-
-    kind: DamageKind
-    blob: str
-    version_id: str
-    detail: str
-    places: Sequence[Place]
-
-
 @dataclass(slots=True)
 class _Check:
     """One verification under way. ``stored`` is every version of every blob of the resource, the oldest of a name
@@ -185,14 +175,14 @@ class _Check:
     segments: int = 0
     packs: int = 0
     chunks: int = 0
-    findings: list[_Finding] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     versions: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.versions.update(name for name, _ in self.stored)
 
     def find(self, kind: DamageKind, blob: str, version_id: str, detail: str, places: Sequence[Place] = ()) -> None:
-        self.findings.append(_Finding(kind, blob, version_id, detail, places))
+        self.findings.append(Finding(kind, blob, version_id, detail, places))
 
     def first_version(self, name: str) -> BlobInfo:
         """Of a name that is stored."""

@@ -206,6 +206,29 @@ async def test_a_resource_in_trouble_waits_and_holds_nobody_back(service: Servic
     assert done_s[resource(0).id] >= 1.5 > done_s[resource(1).id]
 
 
+@pytest.mark.parametrize("count", [2, backup.BATCH_SIZE * backup.BATCHES_IN_HISTORY + 1])
+async def test_a_run_under_way_ends_with_its_round_when_the_customer_leaves(
+    service: Service, http: aiohttp.ClientSession, count: int
+) -> None:
+    service.office.resources = [resource(number) for number in range(count)]
+    service.office.script = {resource(0).id: ["more"] * 1000}
+    run_slice = service.office.run_slice
+
+    async def leaves(entry: Any, run_id: str) -> Any:
+        service.left.add(CUSTOMER.id)
+        return await run_slice(entry, run_id)
+
+    service.office.run_slice = leaves  # type: ignore[method-assign]
+    run_id = await _start(http)
+    assert (await _ended(http, run_id))["runtimeStatus"] == "Completed"
+    run = service.run_ledger.saved[(CUSTOMER.id, run_id)]
+    unfinished = 1 if count == 2 else 2
+    assert (run.state, run.resources_done) == (RunState.PARTIAL, count - unfinished)
+    assert run.error.startswith("The customer left while this run was under way")
+    assert f"{unfinished} resources were not finished" in run.error
+    assert len(service.office.script[resource(0).id]) == 999
+
+
 async def test_the_timer_starts_the_run_of_the_day_once(service: Service, http: aiohttp.ClientSession) -> None:
     service.office.resources = [resource(0)]
     for _ in range(3):

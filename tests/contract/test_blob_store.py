@@ -131,6 +131,16 @@ async def test_a_hostile_name_is_refused_before_anything_is_sent(container: Blob
     assert [info async for info in container.list("")] == []
 
 
+@pytest.mark.parametrize("name", [name for name in HOSTILE_NAMES if name])
+async def test_what_no_blob_is_called_is_neither_read_nor_listed(container: BlobStore, name: str) -> None:
+    await container.create("a/b", b"x")
+    with pytest.raises(BlobNotFoundError, match="such a name"):
+        await container.read(name)
+    if name not in ("a/", "a/b."):  # names can begin with these
+        with pytest.raises(VaultError, match="begin with"):
+            [info async for info in container.list(name)]
+
+
 async def test_a_pack_of_full_size_goes_in_and_comes_out(container: BlobStore) -> None:
     data = os.urandom(1024) * 20 * 1024
     info = await container.create("packs/large", data)

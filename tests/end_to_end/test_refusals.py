@@ -163,3 +163,20 @@ def test_a_missing_permission_is_named_in_the_run(service: Service) -> None:
     assert resources["drive"]["state"] == "complete", "one missing permission must not stop the rest"
     assert resources["mailbox"]["state"] == "failed"
     assert "Mailbox" in resources["mailbox"]["error"], "the answer names the permission to grant"
+
+
+@pytest.mark.parametrize("odd", ["%00", "a%0AERROR%20forged", "..%2F..%2Fother", "%ED%A0%80", "x" * 2000])
+def test_odd_ids_in_paths_are_answered_at_once(service: Service, customer: Customer, odd: str) -> None:
+    base = f"/api/customers/{customer.id}"
+    paths = (
+        f"/api/customers/{odd}",
+        f"{base}/runs/{odd}",
+        f"{base}/restores/{odd}",
+        f"{base}/resources/{odd}/snapshots",
+    )
+    for path in paths:
+        answer = service.call("GET", path)
+        assert answer.status_code in (400, 404), (path, answer.text)
+        assert answer.elapsed.total_seconds() < 5, path
+    body = {"resource": f"drive.{odd}", "seq": 1, "selection": {"everything": True}}
+    assert service.call("POST", f"{base}/restores", body).status_code in (400, 404)

@@ -120,13 +120,15 @@ def _azure(service: BlobServiceClient, container_name: str, now: Callable[[], da
     async def retire(name: str) -> None:
         await container.delete_blob(name)
 
-    store, purge = AzureBlobStore(service, container_name), AzurePurge(service, container_name)
+    store = AzureBlobStore(service, container_name, policy_mode="Unlocked")  # else nobody could tidy up a live account
+    purge = AzurePurge(service, container_name)
     return OpenedStore(store, purge, now, overwrite, retire)
 
 
 async def _remove(service: BlobServiceClient, container_name: str) -> None:
     container = service.get_container_client(container_name)
-    store, purge = AzureBlobStore(service, container_name), AzurePurge(service, container_name)
+    store = AzureBlobStore(service, container_name, policy_mode="Unlocked")  # else nobody could tidy up a live account
+    purge = AzurePurge(service, container_name)
     with suppress(BlobNotFoundError):
         for info in [info async for info in store.list("", details=True, all_versions=True)]:
             blob = container.get_blob_client(info.name)

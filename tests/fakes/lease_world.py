@@ -14,7 +14,7 @@ from shared_code.model.feed import FeedPage
 from shared_code.model.item import Change, Form
 from shared_code.model.lease import LeaseTerms
 from shared_code.vault.expiry import expire
-from shared_code.vault.holds import apply_holds
+from shared_code.vault.holds import apply_holds, release_holds
 from shared_code.vault.memory_blob import MemoryBlobStore, Moment
 from shared_code.vault.memory_lifecycle import apply_lifecycle
 from tests.fakes.backup_bench import RESOURCE, Bench
@@ -170,6 +170,7 @@ class LeaseWorld:
         try:
             held = {RESOURCE.id} if self.is_held else set()
             await apply_holds(self.store, held)
+            await release_holds(self.store, {RESOURCE.id} - held, is_last=not held)
             await expire(self.store, self.bench.now, held)
             if self.is_held:
                 for point in self._promised():

@@ -52,7 +52,7 @@ class Office:
     async def agreement(self) -> Agreement:
         return self.agreed
 
-    async def keep_record(self, terms: LeaseTerms) -> None:
+    async def keep_record(self) -> None:
         assert self.looked_at, "nothing is written to a store that was not looked at"
 
     async def run_slice(self, resource: Resource, run_id: str) -> SliceResult:

@@ -30,6 +30,7 @@ def test_a_deployed_app_needs_three_settings() -> None:
 
 def test_local_settings_are_accepted() -> None:
     assert load_settings(LOCAL).local_run
+    assert not load_settings({**LOCAL, "BACKUP_WORM_MODE": "unlocked"}).worm_locked
 
 
 def test_every_problem_is_named_at_once() -> None:
@@ -54,6 +55,9 @@ def test_every_problem_is_named_at_once() -> None:
         ({"BACKUP_LOCAL_RUN": "false"}, "local_secret"),
         ({"BACKUP_LOCAL_RUN": "false", "GRAPH_PACE": "unlimited"}, "GRAPH_PACE"),
         ({"GRAPH_PACE": "fast"}, "GRAPH_PACE"),
+        ({"BACKUP_WORM_MODE": "none"}, "BACKUP_WORM_MODE"),
+        ({"BACKUP_LOCAL_RUN": "false", "BACKUP_WORM_MODE": "unlocked"}, "BACKUP_WORM_MODE=unlocked is for local runs"),
+        ({"BACKUP_MOST_RETENTION_DAYS": "6"}, "BACKUP_MOST_RETENTION_DAYS"),
         ({"GRAPH_SHARE_PERCENT": "0"}, "GRAPH_SHARE_PERCENT"),
         ({"GRAPH_URL": "http://graph.example.net"}, "GRAPH_URL"),
         ({"GRAPH_CLIENT_SECRET": ""}, "GRAPH_CLIENT_SECRET"),

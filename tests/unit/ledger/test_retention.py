@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from azure.data.tables.aio import TableServiceClient
 
-from shared_code.errors import ConfigError
+from shared_code.errors import ConfigError, CustomerErasedError
 from shared_code.ledger.damage import DamageLedger
 from shared_code.ledger.retention import RetentionLedger
 from shared_code.model.damage import DamagedItem
@@ -99,7 +99,41 @@ async def test_a_departure_begins_once_and_what_is_erased_stays_so(ledger: Reten
     await ledger.save_departure(erased)
     await ledger.save_departure(seen)
     assert await ledger.departure(acme) == erased
-    assert erased in await ledger.departures()
+    with pytest.raises(CustomerErasedError, match="another id"):
+        await ledger.undo_departure(acme, NOW + 131 * DAY)
+    assert await ledger.departure(acme) == erased
+
+
+async def test_a_departure_is_taken_back_until_it_is_erased(ledger: RetentionLedger, acme: str) -> None:
+    assert await ledger.undo_departure(acme, NOW) is None
+    departure = Departure(acme, NOW, Inventory(NOW), None)
+    assert await ledger.add_departure(departure)
+    undone = await ledger.undo_departure(acme, NOW + DAY)
+    assert undone == replace(departure, undone_at=NOW + DAY)
+    assert await ledger.undo_departure(acme, NOW + 2 * DAY) == undone, "a repeat"
+    assert (await ledger.departure(acme), await ledger.knows_departure(acme)) == (None, True)
+    assert not await ledger.add_departure(departure), "what the vault told before is no news"
+    await ledger.save_departure(replace(departure, erased_at=NOW + DAY))
+    assert await ledger.departure(acme) is None, "a daily pass that was under way"
+    assert await ledger.begin_departure(departure) == undone, "a replay from before it was taken back"
+    again = replace(departure, left_at=NOW + 3 * DAY)
+    assert await ledger.begin_departure(again) == again
+    await ledger.save_departure(replace(departure, last_seen_at=NOW))
+    assert await ledger.departure(acme) == again, "a look at the departure before this one"
+
+
+async def test_what_is_noted_is_added_once(ledger: RetentionLedger, acme: str) -> None:
+    assert await ledger.own_retention_days(acme) is None
+    assert await ledger.add_retention_days(acme, 400)
+    assert not await ledger.add_retention_days(acme, 30)
+    assert await ledger.own_retention_days(acme) == 400
+    with pytest.raises(ConfigError):
+        await ledger.add_retention_days(f"{acme}x", 1)
+    hold = LegalHold(acme, ONE, "Case 1", NOW)
+    assert await ledger.add_hold(hold)
+    lifted = await ledger.lift_hold(acme, ONE, "Case 1", NOW + DAY)
+    assert not await ledger.add_hold(hold)
+    assert await ledger.holds(acme) == [lifted]
 
 
 async def test_the_newest_expiry_report_stays(ledger: RetentionLedger, acme: str) -> None:
@@ -108,12 +142,6 @@ async def test_the_newest_expiry_report_stays(ledger: RetentionLedger, acme: str
     await ledger.save_expiry(acme, newer)
     await ledger.save_expiry(acme, ExpiryReport(NOW - DAY))
     assert await ledger.last_expiry(acme) == newer
-
-
-async def test_the_scrub_goes_on_where_it_was(ledger: RetentionLedger, acme: str) -> None:
-    assert await ledger.scrub_position(acme) is None
-    await ledger.save_scrub_position(acme, {"after": "drive.two/packs/A"})
-    assert await ledger.scrub_position(acme) == {"after": "drive.two/packs/A"}
 
 
 async def test_damage_is_listed_until_it_is_repaired_and_remembered_after(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared_code.errors import BlobLockedError, VaultUnavailableError
-from shared_code.vault.holds import apply_holds
+from shared_code.vault.holds import apply_holds, has_blobs, held_in_store, release_holds
 from shared_code.vault.memory_blob import MemoryBlobStore, Moment
 
 NOW = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
@@ -34,24 +34,43 @@ async def _held(store: MemoryBlobStore) -> list[str]:
 
 
 async def test_every_version_of_a_held_resource_is_held_and_no_other(store: MemoryBlobStore) -> None:
-    assert await apply_holds(store, [HELD]) == 3
+    assert await apply_holds(store, [HELD]) == {HELD: 3}
     assert await _held(store) == ["drive.one/packs/A", "drive.one/packs/A", "drive.one/snapshots/00000001.json"]
-    assert await apply_holds(store, [HELD]) == 0
+    assert await apply_holds(store, [HELD]) == {HELD: 3}
     assert store.operations["set_legal_hold"] == 3
+    assert await held_in_store(store) == {HELD}
 
 
-async def test_what_is_no_longer_on_hold_is_released(store: MemoryBlobStore) -> None:
+async def test_a_hold_that_nobody_names_any_more_is_not_released(store: MemoryBlobStore) -> None:
     await apply_holds(store, [HELD, "mailbox.x"])
-    assert await apply_holds(store, ["mailbox.x"]) == 3
-    assert await _held(store) == ["mailbox.x/packs/A"]
-    assert await apply_holds(store, []) == 1
+    assert await apply_holds(store, ["mailbox.x"]) == {"mailbox.x": 1}
+    assert await apply_holds(store, []) == {}
+    assert await held_in_store(store) == {HELD, "mailbox.x"}
+
+
+async def test_a_lifted_hold_releases_that_resource_alone(store: MemoryBlobStore) -> None:
+    await store.create("customer/A.json", b"x", NOW + timedelta(days=1))
+    await apply_holds(store, [HELD, "mailbox.x"])
+    assert await held_in_store(store) == {HELD, "mailbox.x", "customer"}
+    await release_holds(store, [HELD], is_last=False)
+    assert await _held(store) == ["customer/A.json", "mailbox.x/packs/A"], "what names the other hold is kept with it"
+    await release_holds(store, ["mailbox.x"], is_last=True)
     assert await _held(store) == []
+
+
+async def test_what_is_not_stored_is_not_held(store: MemoryBlobStore) -> None:
+    assert await apply_holds(store, ["drive.on"]) == {"drive.on": 0}
+    assert (await has_blobs(store, HELD), await has_blobs(store, "drive.on")) == (True, False)
+    nowhere = MemoryBlobStore(lambda: NOW, exists=False)
+    assert await apply_holds(nowhere, [HELD]) == {HELD: 0}
+    assert (await has_blobs(nowhere, HELD), await held_in_store(nowhere)) == (False, set())
 
 
 async def test_new_blobs_are_held_by_the_next_pass(store: MemoryBlobStore) -> None:
     await apply_holds(store, [HELD])
     await store.create("drive.one/packs/B", b"new")
-    assert await apply_holds(store, [HELD]) == 1
+    assert await apply_holds(store, [HELD]) == {HELD: 4}
+    assert store.operations["set_legal_hold"] == 4
 
 
 async def test_the_store_refuses_to_delete_what_is_held(store: MemoryBlobStore) -> None:
@@ -59,7 +78,7 @@ async def test_the_store_refuses_to_delete_what_is_held(store: MemoryBlobStore) 
     await apply_holds(store, [HELD])
     with pytest.raises(BlobLockedError):
         await store.delete(info.name, info.version_id)
-    await apply_holds(store, [])
+    await release_holds(store, [HELD], is_last=True)
     await store.delete(info.name, info.version_id)
 
 
@@ -75,6 +94,12 @@ async def test_a_pass_that_is_cut_is_made_good_by_the_next(store: MemoryBlobStor
     store.hook = None
     await apply_holds(store, [HELD])
     assert len(await _held(store)) == 3
+    store.hook = hook
+    with pytest.raises(VaultUnavailableError):
+        await release_holds(store, [HELD], is_last=True)
+    store.hook = None
+    await release_holds(store, [HELD], is_last=True)
+    assert await _held(store) == []
 
 
 async def test_a_blob_that_vanishes_meanwhile_is_passed_over(store: MemoryBlobStore) -> None:
@@ -83,4 +108,4 @@ async def test_a_blob_that_vanishes_meanwhile_is_passed_over(store: MemoryBlobSt
             store.lose(name)
 
     store.hook = hook
-    assert await apply_holds(store, [HELD]) == 2
+    assert await apply_holds(store, [HELD]) == {HELD: 2}

@@ -1,0 +1,85 @@
+"""What is agreed with one customer, in the ledger and in its vault: each makes good what the other has lost."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from shared_code.errors import CustomerExistsError
+from shared_code.model.contract import BroughtBack, Contract, StoredContract
+from shared_code.model.lease import LeaseTerms
+from shared_code.model.resource import Customer
+from shared_code.model.retention import Departure
+
+_log = logging.getLogger(__name__)
+
+
+class Ledger(Protocol):
+    """The ledger's word. See ContractLedger."""
+
+    async def contract(self, customer_id: str) -> Contract: ...
+    async def departure(self, customer_id: str) -> Departure | None: ...
+    async def bring_back(self, told: Contract, inventory: Callable[[], Awaitable[Departure]]) -> BroughtBack: ...
+
+
+class Record(Protocol):
+    """The vault's word. See CustomerRecord."""
+
+    async def newest(self) -> StoredContract | None: ...
+    async def keep(
+        self,
+        contract: Contract,
+        stored: StoredContract | None,
+        terms: LeaseTerms,
+        now: datetime,
+        last_lease_at: datetime | None = None,
+    ) -> None: ...
+
+
+class KeptContract:
+    """The contract of one customer. ``inventory`` looks at what its container holds, for a departure."""
+
+    def __init__(
+        self,
+        customer_id: str,
+        *,
+        ledger: Ledger,
+        record: Record,
+        inventory: Callable[[], Awaitable[Departure]],
+        default_terms: LeaseTerms,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._customer_id = customer_id
+        self._ledger = ledger
+        self._record = record
+        self._inventory = inventory
+        self._default_terms = default_terms
+        self._now = now
+
+    async def check_owner(self, customer: Customer) -> None:
+        """Raise CustomerExistsError when the vault of that id is another tenant's, whatever the ledger has lost: the
+        restore points of two would mix."""
+        stored = await self._record.newest()
+        if stored is not None and stored.contract.customer.tenant_id != customer.tenant_id:
+            raise CustomerExistsError(
+                f"Customer {customer.id} has a vault, and it belongs to another tenant. Choose another id."
+            )
+
+    async def keep(self) -> None:
+        """See to it that the vault tells what the ledger does. What the vault tells and the ledger has no word of is
+        put back first: a ledger that was lost must not talk the vault out of it. To be called at every change, at every
+        run and once a day; safe to repeat. Raises VaultError, LedgerError."""
+        stored, contract = await self._record.newest(), await self._ledger.contract(self._customer_id)
+        if stored is not None and stored.contract != contract:
+            back = await self._ledger.bring_back(stored.contract, self._inventory)
+            if back.anything:
+                _log.error("%s: the ledger had lost what was agreed, and has it back from the vault", self._customer_id)
+                contract = await self._ledger.contract(self._customer_id)
+        departure = await self._ledger.departure(self._customer_id) if contract.left_at else None
+        days = contract.retention_days
+        terms = self._default_terms if days is None else replace(self._default_terms, retention_days=days)
+        last_lease_at = departure.last_lease_at if departure else None
+        await self._record.keep(contract, stored, terms, self._now(), last_lease_at)
