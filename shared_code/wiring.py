@@ -89,7 +89,7 @@ class Application:
         self.protection_ledger = ProtectionLedger(tables)
         self._damage = DamageLedger(tables)
         self._pauses = PauseLedger(tables, now)
-        self._restore_journal = TableRestoreJournal(tables)
+        self.restore_journal = TableRestoreJournal(tables)
 
     def vault(self, customer: Customer, terms: LeaseTerms) -> CustomerVault:
         """The customer's vault; what is written to it is leased on these terms."""
@@ -192,7 +192,7 @@ class Application:
             seconds=self.settings.slice_seconds, size_bytes=self.settings.slice_bytes, items=self.settings.slice_items
         )
         vault = self.vault(customer, self.settings.lease_terms)  # restores write nothing to it
-        return Restores(vault, targets, self._restore_journal, budget, self.now)
+        return Restores(vault, targets, self.restore_journal, budget, self.now)
 
     def _copier(self, customer: Customer, agreed: Agreement, kind: ResourceKind) -> ResourceCopier:
         settings, versions = self.settings, agreed.protection.earlier_versions

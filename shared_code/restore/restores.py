@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from shared_code.errors import InvalidSelectionError
+from shared_code.errors import InvalidSelectionError, RestoreEndedError
 from shared_code.model.resource import ResourceKind
-from shared_code.model.restore import Restore, RestoreRequest, RestoreState, Selection
+from shared_code.model.restore import IdempotencyKey, Restore, RestoreRequest, RestoreState, Selection
 from shared_code.model.snapshot import Snapshot
 from shared_code.restore.browsing import Browsing
 from shared_code.restore.ports import Archive, CatalogReader, RestoreJournal, Target
@@ -16,6 +16,7 @@ from shared_code.restore.position import Position
 from shared_code.restore.request_check import check_request, kind_of
 from shared_code.restore.results import FolderView, RestoreBudget, RestorePoint, RestoreStep
 from shared_code.restore.slice import PAGE_ITEMS, RestoreSlice
+from shared_code.restore.starting import record_once, restore_of_key
 from shared_code.restore.totals import closed, counts_of
 
 _LONGEST_ERROR = 1_000
@@ -53,11 +54,16 @@ class Restores:
         """As Browsing.folder."""
         return await self._browsing.folder(resource_id, seq, parent_id, limit, token)
 
-    async def start(self, request: RestoreRequest) -> Restore:
-        """Check the whole request against the snapshot, then record it. Nothing is written to the tenant yet.
+    async def of_key(self, customer_id: str, key: IdempotencyKey) -> Restore | None:
+        """As restore_of_key."""
+        return await restore_of_key(self._journal, customer_id, key)
 
-        Raises InvalidIdError, InvalidSelectionError, SnapshotNotFoundError. A repetition with the same id
-        records the same again.
+    async def start(self, request: RestoreRequest, key: IdempotencyKey | None = None) -> Restore:
+        """Check the whole request against the snapshot, then record it, as record_once does. Nothing is written to the
+        tenant yet.
+
+        Raises InvalidIdError, InvalidSelectionError, SnapshotNotFoundError, SnapshotUnreadableError,
+        RestoreInProgressError, KeyReusedError. A repetition with the same id finds what the first one recorded.
         """
         check_request(request)
         self._target_of(request)
@@ -73,8 +79,25 @@ class Restores:
         finally:
             await reader.aclose()
         restore = Restore(replace(request, selection=selection), RestoreState.RUNNING, self._clock())
-        await self._journal.save(restore)
+        return await record_once(self._journal, restore, key)
+
+    async def cancel(self, customer_id: str, restore_id: str) -> Restore | None:
+        """Ask a restore to stop: its next batch is not begun. Returns its record. Safe to replay; raises
+        RestoreEndedError for one that has ended in another way."""
+        restore = await self._journal.get(customer_id, restore_id)
+        if restore is None or restore.state is RestoreState.CANCELLED:
+            return restore
+        if restore.state is not RestoreState.RUNNING:
+            raise RestoreEndedError(
+                f"This restore has ended ({restore.state}), so there is nothing to cancel; what it wrote stays.",
+                restore_id=restore_id,
+            )
+        await self._journal.ask_to_cancel(restore_id)
         return restore
+
+    async def cancel_asked(self, restore_id: str) -> bool:
+        """Whether a restore is to stop."""
+        return await self._journal.cancel_asked(restore_id)
 
     async def record(self, customer_id: str, restore_id: str) -> Restore | None:
         """The record alone, for a slice."""
@@ -118,13 +141,16 @@ class Restores:
         finally:
             await reader.aclose()
 
-    async def close(self, request: RestoreRequest) -> Restore:
-        """Sum up from the journal and record the verdict. A restore that has ended stays as it is."""
+    async def close(self, request: RestoreRequest, *, cancelled: bool = False) -> Restore:
+        """Sum up from the journal and record the verdict, or that it was ``cancelled``. A restore that has ended stays
+        as it is."""
         restore = await self._running(request)
         if restore.state is RestoreState.RUNNING:
             items = await self._journal.entries(request.id)
             folders = await self._journal.folders(request.id)
             restore = closed(restore, items, folders, self._clock())
+            if cancelled:
+                restore = replace(restore, state=RestoreState.CANCELLED)
             await self._journal.save(restore)
         return restore
 

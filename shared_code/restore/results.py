@@ -102,7 +102,8 @@ class RestoreBudget:
 @dataclass(frozen=True, slots=True)
 class RestoreStep:
     """Where a slice stopped. ``position`` is opaque and goes into the next slice. What was done until then is in the
-    journal."""
+    journal. ``cancelled``: somebody asked the restore to stop, so no slice follows."""
 
     done: bool
     position: str
+    cancelled: bool = False

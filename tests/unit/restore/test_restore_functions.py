@@ -15,7 +15,7 @@ import azure.durable_functions as df
 import pytest
 import pytest_asyncio
 
-from functions import browse
+from functions import browse, restore_work
 from functions import restore as restore_functions
 from local.host import FunctionsHost
 from shared_code.errors import AccessDeniedError, CustomerNotFoundError, SourceUnavailableError, ThrottledError
@@ -38,6 +38,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 app = df.DFApp()
 app.register_functions(browse.bp)
 app.register_functions(restore_functions.bp)
+app.register_functions(restore_work.bp)
 
 CUSTOMER = Customer("acme", "Acme", "11111111-2222-3333-4444-555555555555")
 EVERYTHING = {"resource": MAILBOX.id, "seq": 1, "selection": {"everything": True}}
@@ -115,16 +116,16 @@ def world(monkeypatch: pytest.MonkeyPatch, http: aiohttp.ClientSession) -> _Worl
     for number in range(7):
         catalog.item(f"m{number}", b"%d" % number, "inbox")
     monkeypatch.setattr("shared_code.restore.slice.BATCH_ITEMS", 1)
-    monkeypatch.setattr(restore_functions, "_FIRST_WAIT_MS", 1)
+    monkeypatch.setattr(restore_work, "_FIRST_WAIT_MS", 1)
     crashes = Crashes()
     made = _World(_BreakingArchive(catalog), MemoryJournal(crashes), MemoryTarget(crashes), http, _Customers())
-    for module in (browse, restore_functions):
+    for module in (browse, restore_functions, restore_work):
         monkeypatch.setattr(module, "application", lambda: made)
     return made
 
 
 async def test_from_looking_to_the_verdict(world: _World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restore_functions, "SLICES_IN_HISTORY", 3)  # goes on as a new orchestration twice and more
+    monkeypatch.setattr(restore_work, "SLICES_IN_HISTORY", 3)  # goes on as a new orchestration twice and more
     status, listed = await world.get(f"acme/resources/{MAILBOX.id}/snapshots")
     assert (status, [entry["seq"] for entry in listed["snapshots"]]) == (200, [1])
     status, top = await world.get(f"acme/resources/{MAILBOX.id}/snapshots/1/items")
@@ -151,10 +152,10 @@ async def test_from_looking_to_the_verdict(world: _World, monkeypatch: pytest.Mo
 async def test_a_restore_that_is_put_off_waits_and_goes_on(
     world: _World, monkeypatch: pytest.MonkeyPatch, refusals: int, state: str, restored: int
 ) -> None:
-    monkeypatch.setattr(restore_functions, "SLICES_IN_HISTORY", 4)  # the waits are counted over its seams
-    monkeypatch.setattr(restore_functions, "_LEAST_WAIT_S", 0.02)
-    monkeypatch.setattr(restore_functions, "_MOST_WAIT_S", 0.05)
-    monkeypatch.setattr(restore_functions, "_MOST_WAITS", 8)
+    monkeypatch.setattr(restore_work, "SLICES_IN_HISTORY", 4)  # the waits are counted over its seams
+    monkeypatch.setattr(restore_work, "_LEAST_WAIT_S", 0.02)
+    monkeypatch.setattr(restore_work, "_MOST_WAIT_S", 0.05)
+    monkeypatch.setattr(restore_work, "_MOST_WAITS", 8)
     world.archive.trouble = [ThrottledError("slow down", 1e9)] * refusals
     _, started = await world.post(EVERYTHING)
     ended = await world.ended(started["status_url"])
