@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 import azure.durable_functions as df
@@ -19,9 +20,12 @@ from functions import browse, restore_work
 from functions import restore as restore_functions
 from local.host import FunctionsHost
 from shared_code.errors import AccessDeniedError, CustomerNotFoundError, SourceUnavailableError, ThrottledError
-from shared_code.model.resource import Customer, ResourceKind
+from shared_code.model.resource import Customer, Resource, ResourceKind
+from shared_code.model.restore import Restore, RestoreRequest, RestoreState, Selection
+from shared_code.model.write_back import RestoreItem, Written
 from shared_code.restore.restores import Restores
 from shared_code.restore.results import RestoreBudget
+from shared_code.restore.starting import record_once
 from tests.fakes.restore_world import (
     MAILBOX,
     START,
@@ -30,6 +34,7 @@ from tests.fakes.restore_world import (
     MemoryArchive,
     MemoryJournal,
     MemoryTarget,
+    MemoryTargetSession,
     Ticking,
 )
 
@@ -52,6 +57,33 @@ class _Customers:
             raise CustomerNotFoundError("There is no such customer.")
         return CUSTOMER
 
+    async def all(self) -> list[Customer]:
+        return [CUSTOMER]
+
+
+class _GatedTarget(MemoryTarget):
+    """Writes nothing while its gate is closed."""
+
+    def __init__(self, crashes: Crashes) -> None:
+        super().__init__(crashes)
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.reached = asyncio.Event()
+
+    def open(self, resource: Resource) -> MemoryTargetSession:
+        super().open(resource)
+        return _GatedSession(self)
+
+
+class _GatedSession(MemoryTargetSession):
+    async def write(self, items: Sequence[RestoreItem]) -> AsyncIterator[Written]:
+        target = self._target
+        assert isinstance(target, _GatedTarget)
+        target.reached.set()
+        await target.gate.wait()
+        async for written in super().write(items):
+            yield written
+
 
 class _BreakingArchive(MemoryArchive):
     """Raises what it is told to when a slice opens the catalog; the check of the request opens it first."""
@@ -70,9 +102,13 @@ class _BreakingArchive(MemoryArchive):
 class _World:
     archive: _BreakingArchive
     journal: MemoryJournal
-    target: MemoryTarget
+    target: _GatedTarget
     http: aiohttp.ClientSession
     customers: _Customers
+
+    @property
+    def restore_journal(self) -> MemoryJournal:
+        return self.journal
 
     def now(self) -> datetime:
         return START
@@ -88,10 +124,23 @@ class _World:
             assert text.isascii()
             return reply.status, json.loads(text)
 
-    async def post(self, body: Any, customer: str = "acme") -> tuple[int, dict[str, Any]]:
+    async def post(self, body: Any, customer: str = "acme", key: str | None = None) -> tuple[int, dict[str, Any]]:
         data = body if isinstance(body, str) else json.dumps(body)
-        async with self.http.post(f"/api/customers/{customer}/restores", data=data) as reply:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        async with self.http.post(f"/api/customers/{customer}/restores", data=data, headers=headers) as reply:
+            answer = await reply.json(content_type=None)
+            assert reply.headers.get("Location") == answer.get("status_url")
+            return reply.status, answer
+
+    async def cancel(self, restore_id: str, body: str = "") -> tuple[int, dict[str, Any]]:
+        async with self.http.post(f"/api/customers/acme/restores/{restore_id}/cancel", data=body) as reply:
             return reply.status, await reply.json(content_type=None)
+
+    async def died_before_its_start(self, started_at: datetime = START) -> str:
+        """A restore of everything that is recorded, and whose host died before it told the engine."""
+        request = RestoreRequest(f"restore-acme-{uuid4().hex}", "acme", MAILBOX.id, 1, Selection(everything=True))
+        await record_once(self.journal, Restore(request, RestoreState.RUNNING, started_at), None)
+        return request.id
 
     async def ended(self, status_url: str) -> dict[str, Any]:
         for _ in range(600):
@@ -118,7 +167,7 @@ def world(monkeypatch: pytest.MonkeyPatch, http: aiohttp.ClientSession) -> _Worl
     monkeypatch.setattr("shared_code.restore.slice.BATCH_ITEMS", 1)
     monkeypatch.setattr(restore_work, "_FIRST_WAIT_MS", 1)
     crashes = Crashes()
-    made = _World(_BreakingArchive(catalog), MemoryJournal(crashes), MemoryTarget(crashes), http, _Customers())
+    made = _World(_BreakingArchive(catalog), MemoryJournal(crashes), _GatedTarget(crashes), http, _Customers())
     for module in (browse, restore_functions, restore_work):
         monkeypatch.setattr(module, "application", lambda: made)
     return made
@@ -255,3 +304,148 @@ async def test_what_no_further_try_can_cure_ends_it_at_once(world: _World) -> No
     _, started = await world.post(EVERYTHING)
     ended = await world.ended(started["status_url"])
     assert (ended["state"], ended["error"]) == ("failed", "Grant MailboxItem.ImportExport.All.")
+
+
+async def test_a_double_click_is_one_restore(world: _World) -> None:
+    world.target.gate.clear()
+    answers = await asyncio.gather(*(world.post(EVERYTHING) for _ in range(4)))
+    [(_, started)] = [entry for entry in answers if entry[0] == 202]
+    for status, refused in answers:
+        if status != 202:
+            assert (status, refused["restore_id"]) == (409, started["restore_id"])
+            assert "Follow that one, or cancel it" in refused["detail"]
+    assert len(world.journal.records) == 1
+    world.target.gate.set()
+    assert (await world.ended(started["status_url"]))["state"] == "complete"
+    assert len(world.target.contents) == 7
+    status, another = await world.post(EVERYTHING)
+    assert status == 202
+    assert another["restore_id"] != started["restore_id"]
+    await world.ended(another["status_url"])
+
+
+async def test_a_key_answers_the_restore_that_it_began(world: _World) -> None:
+    world.target.gate.clear()
+    key = '"8e03978e-40d5-43dd-bc93-6894a57f9324"'
+    by_time = {**EVERYTHING, "at": "2026-11-05T00:00:00Z"}
+    del by_time["seq"]
+    answers = await asyncio.gather(*(world.post(by_time, key=key) for _ in range(3)))
+    assert [status for status, _ in answers] == [202] * 3
+    [restore_id] = {answer["restore_id"] for _, answer in answers}
+    world.target.gate.set()
+    await world.ended(answers[0][1]["status_url"])
+    world.archive.catalogs[2] = world.archive.catalogs[1]  # the same time means another snapshot now
+    status, again = await world.post(by_time, key=key)
+    assert (status, again["restore_id"], again["seq"]) == (200, restore_id, 1)
+    status, refused = await world.post(EVERYTHING, key=key)
+    assert (status, refused["status"]) == (422, 422)
+    assert "Take a new key" in refused["detail"]
+    assert list(world.journal.records) == [restore_id]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 101, "t\u00e4g"])
+async def test_a_key_that_is_none_is_a_bad_request(world: _World, key: str) -> None:
+    status, refused = await world.post(EVERYTHING, key=key)
+    assert status == 400
+    assert "1 to 100 printable ASCII characters" in refused["detail"]
+    assert world.journal.records == {}
+
+
+async def test_whose_host_died_before_the_start_is_taken_up_by_the_next_caller(world: _World) -> None:
+    restore_id = await world.died_before_its_start()
+    status, refused = await world.post(EVERYTHING)
+    assert (status, refused["restore_id"]) == (409, restore_id)
+    assert (await world.ended(refused["status_url"]))["counts"]["restored"] == 7
+
+
+async def test_whose_host_died_before_the_start_is_taken_up_by_the_timer(world: _World) -> None:
+    restore_id = await world.died_before_its_start()
+    for _ in range(2):
+        async with world.http.post("/admin/functions/restore_timer") as fired:
+            assert fired.status == 202
+    ended = await world.ended(f"/api/customers/acme/restores/{restore_id}")
+    assert (ended["state"], ended["counts"]["restored"], len(world.target.contents)) == ("complete", 7, 7)
+
+
+async def test_what_was_lost_long_ago_is_not_taken_up_again(world: _World) -> None:
+    long_ago = START - timedelta(days=1, seconds=1)
+    by_timer = await world.died_before_its_start(long_ago)
+    async with world.http.post("/admin/functions/restore_timer") as fired:
+        assert fired.status == 202
+    by_caller = await world.died_before_its_start(long_ago)
+    status, started = await world.post(EVERYTHING)
+    assert status == 202
+    await world.ended(started["status_url"])
+    for restore_id in (by_timer, by_caller):
+        ended = await world.ended(f"/api/customers/acme/restores/{restore_id}")
+        assert (ended["state"], ended["counts"]["restored"]) == ("failed", 0)
+        assert "interrupted" in ended["error"]
+    assert len(world.target.contents) == 7
+
+
+async def test_a_cancelled_restore_stops_before_its_next_batch(world: _World) -> None:
+    world.target.gate.clear()
+    _, started = await world.post(EVERYTHING)
+    restore_id = started["restore_id"]
+    await world.target.reached.wait()
+    for _ in range(2):
+        status, cancelling = await world.cancel(restore_id)
+        assert (status, cancelling["state"]) == (202, "running")
+    _, running = await world.get(f"acme/restores/{restore_id}")
+    assert (running["state"], running["cancelling"]) == ("running", True)
+    world.target.gate.set()
+    ended = await world.ended(started["status_url"])
+    assert (ended["state"], ended["cancelling"]) == ("cancelled", False)
+    assert (ended["counts"]["planned"], ended["counts"]["restored"]) == (7, 1)
+    assert len(world.target.contents) == 1, "what was written stays, and nothing follows"
+    status, cancelled = await world.cancel(restore_id)
+    assert (status, cancelled["state"]) == (200, "cancelled")
+
+
+async def test_what_nobody_runs_is_cancelled_at_once_and_stays_so(world: _World) -> None:
+    restore_id = await world.died_before_its_start()
+    status, cancelled = await world.cancel(restore_id)
+    assert (status, cancelled["state"]) == (200, "cancelled")
+    payload = {"customer": "acme", "restore": restore_id}
+    async with world.http.post(
+        f"/runtime/webhooks/durabletask/orchestrators/restore_resource/{restore_id}", json=payload
+    ) as late:
+        assert late.status == 202
+        status_url = (await late.json())["statusQueryGetUri"]
+    for _ in range(200):
+        async with world.http.get(status_url) as reply:
+            if (await reply.json())["runtimeStatus"] == "Completed":
+                break
+        await asyncio.sleep(0.05)
+    assert world.target.contents == []
+    assert world.journal.records[restore_id].state is RestoreState.CANCELLED
+
+
+async def test_what_has_ended_or_is_not_there_cannot_be_cancelled(world: _World) -> None:
+    _, started = await world.post(EVERYTHING)
+    await world.ended(started["status_url"])
+    status, refused = await world.cancel(started["restore_id"])
+    assert status == 409
+    assert "has ended (complete)" in refused["detail"]
+    assert (await world.cancel("restore-acme-0"))[0] == 404
+    assert (await world.cancel(started["restore_id"], '{"why": "x"}'))[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("acme/restores?limti=5", "'limti'; there are: limit"),
+        ("acme/restores/restore-acme-0?limit=5", "'limit'; this address takes none"),
+        (f"acme/resources/{MAILBOX.id}/snapshots?limit=5", "this address takes none"),
+        (f"acme/resources/{MAILBOX.id}/snapshots/1/items?offset=5", "there are: parent, limit, token"),
+        (f"acme/resources/{MAILBOX.id}/snapshots/1/missing?x=", "this address takes none"),
+    ],
+)
+async def test_a_query_that_nobody_knows_is_a_bad_request(world: _World, path: str, words: str) -> None:
+    status, refused = await world.get(path)
+    assert status == 400
+    assert words in refused["detail"]
+
+
+async def test_a_function_key_may_stand_in_the_query(world: _World) -> None:
+    assert (await world.get("acme/restores?limit=5&code=secret"))[0] == 200
