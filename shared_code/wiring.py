@@ -70,6 +70,9 @@ from shared_code.vault.leases import LeasedStore
 from shared_code.vault.purge import purge
 from shared_code.vault.recover import RecoveredCustomer, rebuild
 
+# An opened catalog of 60,000 messages takes some 60 MB.
+_CATALOGS_BROWSED_AT_ONCE = 2
+
 
 class Application:
     """Everything that the triggers call."""
@@ -90,6 +93,7 @@ class Application:
         self._damage = DamageLedger(tables)
         self._pauses = PauseLedger(tables, now)
         self.restore_journal = TableRestoreJournal(tables)
+        self._browse_gate = asyncio.Semaphore(_CATALOGS_BROWSED_AT_ONCE)
 
     def vault(self, customer: Customer, terms: LeaseTerms) -> CustomerVault:
         """The customer's vault; what is written to it is leased on these terms."""
@@ -192,7 +196,7 @@ class Application:
             seconds=self.settings.slice_seconds, size_bytes=self.settings.slice_bytes, items=self.settings.slice_items
         )
         vault = self.vault(customer, self.settings.lease_terms)  # restores write nothing to it
-        return Restores(vault, targets, self.restore_journal, budget, self.now)
+        return Restores(vault, targets, self.restore_journal, budget, self.now, self._browse_gate)
 
     def _copier(self, customer: Customer, agreed: Agreement, kind: ResourceKind) -> ResourceCopier:
         settings, versions = self.settings, agreed.protection.earlier_versions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from shared_code.restore.browsing import Browsing
 from shared_code.restore.ports import Archive, CatalogReader, RestoreJournal, Target
 from shared_code.restore.position import Position
 from shared_code.restore.request_check import check_request, kind_of
-from shared_code.restore.results import FolderView, RestoreBudget, RestorePoint, RestoreStep
+from shared_code.restore.results import DamagedPoint, FolderView, RestoreBudget, RestorePoint, RestoreStep
 from shared_code.restore.slice import PAGE_ITEMS, RestoreSlice
 from shared_code.restore.starting import record_once, restore_of_key
 from shared_code.restore.totals import closed, counts_of
@@ -23,8 +24,8 @@ _LONGEST_ERROR = 1_000
 
 
 class Restores:
-    """Everything about restores of one customer. ``clock`` gives aware UTC times. Safe to share among the
-    tasks of one event loop; keeps nothing between calls.
+    """All restores of one customer. ``clock`` gives aware UTC times; ``browse_gate`` is as in Browsing, and
+    slices do not wait at it. Safe to share among the tasks of one event loop; keeps nothing between calls.
     """
 
     def __init__(
@@ -34,15 +35,16 @@ class Restores:
         journal: RestoreJournal,
         budget: RestoreBudget,
         clock: Callable[[], datetime],
+        browse_gate: asyncio.Semaphore,
     ) -> None:
         self._archive = archive
         self._targets = targets
         self._journal = journal
         self._budget = budget
         self._clock = clock
-        self._browsing = Browsing(archive)
+        self._browsing = Browsing(archive, browse_gate)
 
-    async def snapshots(self, resource_id: str) -> tuple[RestorePoint, ...]:
+    async def snapshots(self, resource_id: str) -> tuple[RestorePoint | DamagedPoint, ...]:
         """A resource's restore points, newest first. Raises SnapshotNotFoundError when there are none."""
         return await self._browsing.snapshots(resource_id)
 
@@ -73,11 +75,8 @@ class Restores:
             tuple(dict.fromkeys(request.selection.item_ids)),
         )
         snapshot = await self.resolve(request.resource_id, seq=request.seq)
-        reader = await self._archive.open_reader(snapshot.segments)
-        try:
+        async with self._browsing.reader(snapshot) as reader:
             await reader.selected(selection, "", 1)  # raises when an id is not in the snapshot
-        finally:
-            await reader.aclose()
         restore = Restore(replace(request, selection=selection), RestoreState.RUNNING, self._clock())
         return await record_once(self._journal, restore, key)
 
@@ -120,10 +119,10 @@ class Restores:
         begins.
 
         A replay from the same position neither loses nor doubles anything. Raises SourceError, VaultError
-        and LedgerError for what concerns the whole resource, TargetConflictError when the named folder
-        cannot be had.
+        and LedgerError for what concerns the whole resource, SnapshotUnreadableError, and TargetConflictError when the
+        named folder cannot be had.
         """
-        snapshot = await self._archive.snapshot(request.resource_id, request.seq)
+        snapshot = await self.resolve(request.resource_id, seq=request.seq)
         reader = await self._archive.open_reader(snapshot.segments)
         try:
             if not position:

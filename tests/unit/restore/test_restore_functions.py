@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -105,6 +105,7 @@ class _World:
     target: _GatedTarget
     http: aiohttp.ClientSession
     customers: _Customers
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     @property
     def restore_journal(self) -> MemoryJournal:
@@ -116,7 +117,7 @@ class _World:
     def restores(self, customer: Customer) -> Restores:
         archive = self.archive if customer is CUSTOMER else MemoryArchive({})
         budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=1)
-        return Restores(archive, {ResourceKind.MAILBOX: self.target}, self.journal, budget, Ticking())
+        return Restores(archive, {ResourceKind.MAILBOX: self.target}, self.journal, budget, Ticking(), self.gate)
 
     async def get(self, path: str) -> tuple[int, Any]:
         async with self.http.get(f"/api/customers/{path}") as reply:

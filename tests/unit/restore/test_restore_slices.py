@@ -1,5 +1,6 @@
 """Slices lose nothing and double nothing, wherever a process dies and however often it runs again."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -59,7 +60,12 @@ class World:
         self.journal = MemoryJournal(self.crashes)
         self.target = MemoryTarget(self.crashes)
         self.restores = Restores(
-            self.archive, {ResourceKind.MAILBOX: self.target}, self.journal, budget, clock or Ticking()
+            self.archive,
+            {ResourceKind.MAILBOX: self.target},
+            self.journal,
+            budget,
+            clock or Ticking(),
+            asyncio.Semaphore(2),
         )
 
     async def run(self, request: RestoreRequest = REQUEST, replay_every_slice: bool = False) -> Restore:
