@@ -19,9 +19,16 @@ import pytest_asyncio
 from functions import browse, restore_work
 from functions import restore as restore_functions
 from local.host import FunctionsHost
-from shared_code.errors import AccessDeniedError, CustomerNotFoundError, SourceUnavailableError, ThrottledError
+from shared_code.errors import (
+    AccessDeniedError,
+    CustomerNotFoundError,
+    IntegrityError,
+    SourceUnavailableError,
+    ThrottledError,
+)
 from shared_code.model.resource import Customer, Resource, ResourceKind
 from shared_code.model.restore import Restore, RestoreRequest, RestoreState, Selection
+from shared_code.model.snapshot import Snapshot
 from shared_code.model.write_back import RestoreItem, Written
 from shared_code.restore.restores import Restores
 from shared_code.restore.results import RestoreBudget
@@ -91,6 +98,12 @@ class _BreakingArchive(MemoryArchive):
     def __init__(self, catalog: Catalog) -> None:
         super().__init__({1: catalog})
         self.trouble: list[Exception] = []
+        self.damaged: set[int] = set()
+
+    async def snapshot(self, resource_id: str, seq: int) -> Snapshot:
+        if seq in self.damaged:
+            raise IntegrityError("The record is damaged.")
+        return await super().snapshot(resource_id, seq)
 
     async def open_reader(self, segments: Any) -> Any:
         if self.readers and self.trouble:
@@ -450,3 +463,40 @@ async def test_a_query_that_nobody_knows_is_a_bad_request(world: _World, path: s
 
 async def test_a_function_key_may_stand_in_the_query(world: _World) -> None:
     assert (await world.get("acme/restores?limit=5&code=secret"))[0] == 200
+
+
+async def test_a_damaged_restore_point_says_which_others_can_be_used(world: _World) -> None:
+    world.archive.catalogs = dict.fromkeys((1, 2, 3), world.archive.catalogs[1])
+    world.archive.damaged = {2}
+    status, listed = await world.get(f"acme/resources/{MAILBOX.id}/snapshots")
+    assert status == 200
+    assert [(entry["seq"], entry["state"]) for entry in listed["snapshots"]] == [
+        (3, "complete"),
+        (2, "damaged"),
+        (1, "complete"),
+    ]
+    for status, refused in (
+        await world.get(f"acme/resources/{MAILBOX.id}/snapshots/2/items"),
+        await world.get(f"acme/resources/{MAILBOX.id}/snapshots/2/missing"),
+        await world.post({**EVERYTHING, "seq": 2}),
+    ):
+        assert status == 409
+        assert refused["detail"].endswith("these can be used: 1, 3.")
+    at_2 = {**EVERYTHING, "at": "2026-11-03T12:00:00Z"}
+    del at_2["seq"]
+    status, started = await world.post(at_2)
+    assert (status, started["seq"]) == (202, 1)
+    assert (await world.ended(started["status_url"]))["state"] == "complete"
+
+
+async def test_a_record_that_is_damaged_later_ends_the_restore_with_advice(world: _World) -> None:
+    world.archive.catalogs = dict.fromkeys((1, 2), world.archive.catalogs[1])
+    world.target.gate.clear()
+    _, started = await world.post(EVERYTHING)
+    await world.target.reached.wait()
+    world.archive.damaged = {1}
+    world.target.gate.set()
+    ended = await world.ended(started["status_url"])
+    assert ended["state"] == "failed"
+    assert ended["error"].endswith("these can be used: 2.")
+    assert ended["counts"]["restored"] == 1
