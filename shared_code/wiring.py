@@ -71,7 +71,7 @@ from shared_code.vault.purge import purge
 from shared_code.vault.recover import RecoveredCustomer, rebuild
 
 # An opened catalog of 60,000 messages takes some 60 MB.
-_CATALOGS_BROWSED_AT_ONCE = 2
+CATALOGS_BROWSED_AT_ONCE = 2
 
 
 class Application:
@@ -93,7 +93,7 @@ class Application:
         self._damage = DamageLedger(tables)
         self._pauses = PauseLedger(tables, now)
         self.restore_journal = TableRestoreJournal(tables)
-        self._browse_gate = asyncio.Semaphore(_CATALOGS_BROWSED_AT_ONCE)
+        self._browse_gate = asyncio.Semaphore(CATALOGS_BROWSED_AT_ONCE)
 
     def vault(self, customer: Customer, terms: LeaseTerms) -> CustomerVault:
         """The customer's vault; what is written to it is leased on these terms."""
