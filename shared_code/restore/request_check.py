@@ -8,8 +8,8 @@ from shared_code.model.restore import RestoreRequest, Selection, TargetKind
 
 MOST_IDS = 1_000
 # 255 characters: the most of a mail folder's display name that Exchange takes, and of a SharePoint item's
-# name. "Restrictions and limitations in OneDrive and SharePoint", support.microsoft.com, checked 2026-11. How they count
-# is not said there: UTF-16 units, as .NET and Windows count, are the stricter reading, and what passes fits either way.
+# name. "Restrictions and limitations in OneDrive and SharePoint", support.microsoft.com, checked 2026-11. It does not
+# say what counts as one. UTF-16 units, as .NET and Windows count, are the stricter reading: what passes fits anyway.
 LONGEST_FOLDER_NAME = 255
 _LONGEST_ID = 1_024
 _DRIVE_FORBIDDEN = frozenset('"*:<>?/\\|')
