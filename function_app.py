@@ -5,10 +5,10 @@ import gc
 
 import azure.durable_functions as df
 
-from functions import backup, browse, protection, restore, retention, service
+from functions import backup, browse, protection, restore, restore_work, retention, service
 
 app = df.DFApp()
-for blueprint in (backup.bp, browse.bp, protection.bp, restore.bp, retention.bp, service.bp):
+for blueprint in (backup.bp, browse.bp, protection.bp, restore.bp, restore_work.bp, retention.bp, service.bp):
     app.register_functions(blueprint)
 
 # What is loaded by now, most of it the Graph SDK, stays: no collection is to go through it again and again. It is let

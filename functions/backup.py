@@ -13,6 +13,7 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
+from functions.engine import is_under_way
 from functions.http import answer, answers_problems, first_line
 from functions.window import ATTEMPTS, window
 from shared_code.backup.runs import CustomerRuns, Round, Step
@@ -37,12 +38,6 @@ _LOOK_BACK = timedelta(days=30)
 _GOES_ON_WITHIN = timedelta(days=1)
 _GIVEN_UP_AFTER = timedelta(hours=1)
 _GIVEN_UP = "It was interrupted, and a later run takes its place."
-_UNDER_WAY = (
-    df.OrchestrationRuntimeStatus.Running,
-    df.OrchestrationRuntimeStatus.Pending,
-    df.OrchestrationRuntimeStatus.Suspended,
-    df.OrchestrationRuntimeStatus.ContinuedAsNew,
-)
 
 
 # ---- triggers -------------------------------------------------------------------------------------------------------
@@ -120,7 +115,7 @@ async def _lost(client: df.DurableOrchestrationClient, recent: Sequence[Run]) ->
     """Those that are noted as running and that the engine does not run. Raises RunInProgressError when it runs one."""
     noted = [run for run in recent if run.state is RunState.RUNNING]
     for run, under_way in zip(
-        noted, await asyncio.gather(*(_is_under_way(client, run.id) for run in noted)), strict=True
+        noted, await asyncio.gather(*(is_under_way(client, run.id) for run in noted)), strict=True
     ):
         if under_way:
             raise RunInProgressError(f"The run {run.id} is under way. Wait until it has ended.", run_id=run.id)
@@ -138,14 +133,9 @@ async def _start(client: df.DurableOrchestrationClient, run: Run) -> None:
     try:
         await client.start_new("backup_customer", run.id, {"customer": run.customer_id, "run": run.id})
     except Exception as error:  # the library raises nothing narrower when somebody else was faster
-        if await _is_under_way(client, run.id):
+        if await is_under_way(client, run.id):
             raise RunInProgressError(f"The run {run.id} is under way.", run_id=run.id) from error
         raise
-
-
-async def _is_under_way(client: df.DurableOrchestrationClient, run_id: str) -> bool:
-    status = await client.get_status(run_id)
-    return bool(status) and status.runtime_status in _UNDER_WAY
 
 
 # ---- orchestrators --------------------------------------------------------------------------------------------------

@@ -7,16 +7,16 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
-from functions.http import answer, answers_problems, whole_number
+from functions.http import answer, answers_problems, only_query, whole_number
 from shared_code.model.item import ItemVersion, format_time
 from shared_code.model.resource import Customer
+from shared_code.model.snapshot import MOST_SEQ
 from shared_code.restore.restores import Restores
 from shared_code.restore.results import missing_json
 from shared_code.wiring import application
 
 bp = df.Blueprint()
 
-MOST_SEQ = 999_999_999
 _PAGE = 100
 _LARGEST_PAGE = 1_000
 
@@ -24,7 +24,8 @@ _LARGEST_PAGE = 1_000
 @bp.route("customers/{customer}/resources/{resource}/snapshots", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @answers_problems
 async def list_snapshots(req: func.HttpRequest) -> func.HttpResponse:
-    """A resource's snapshots, newest first."""
+    """A resource's snapshots, newest first; of one whose record is damaged that alone is known."""
+    only_query(req)
     _, restores = await restores_of(req)
     now = application().now()
     points = await restores.snapshots(req.route_params["resource"])
@@ -40,6 +41,7 @@ async def list_snapshots(req: func.HttpRequest) -> func.HttpResponse:
 async def list_items(req: func.HttpRequest) -> func.HttpResponse:
     """One page of a folder of a snapshot: ``parent`` (its id; none: the top), ``limit``, ``token`` of the
     page before."""
+    only_query(req, "parent", "limit", "token")
     _, restores = await restores_of(req)
     view = await restores.folder(
         req.route_params["resource"],
@@ -66,6 +68,7 @@ async def list_items(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def list_missing(req: func.HttpRequest) -> func.HttpResponse:
     """What a snapshot does not hold as it was on its day, by item: failed, skipped, given up."""
+    only_query(req)
     _, restores = await restores_of(req)
     seq = whole_number(req.route_params["seq"], "seq", 1, MOST_SEQ)
     return answer(missing_json(await restores.resolve(req.route_params["resource"], seq=seq)))

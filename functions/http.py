@@ -16,6 +16,7 @@ from shared_code import errors
 from shared_code.model.item import parse_time
 
 MAX_BODY_BYTES = 256 * 1024
+_KEY_PARAMETER = "code"
 _log = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 
@@ -31,6 +32,10 @@ _STATUS: tuple[tuple[type[errors.BackupError], HTTPStatus], ...] = (
     (errors.CustomerLeftError, HTTPStatus.CONFLICT),
     (errors.CustomerErasedError, HTTPStatus.CONFLICT),
     (errors.RunInProgressError, HTTPStatus.CONFLICT),
+    (errors.SnapshotUnreadableError, HTTPStatus.CONFLICT),
+    (errors.RestoreInProgressError, HTTPStatus.CONFLICT),
+    (errors.RestoreEndedError, HTTPStatus.CONFLICT),
+    (errors.KeyReusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.TargetConflictError, HTTPStatus.CONFLICT),
     (errors.ThrottledError, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.SourceUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -99,11 +104,22 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or ["unknown"])[0][:1000]
 
 
-def problem(status: HTTPStatus, title: str, detail: str) -> func.HttpResponse:
-    """An RFC 9457 answer."""
-    body = {"type": "about:blank", "title": title, "status": int(status), "detail": detail}
+def problem(
+    status: HTTPStatus,
+    title: str,
+    detail: str,
+    *,
+    more: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+) -> func.HttpResponse:
+    """An RFC 9457 answer; ``more`` are members of its own."""
+    body = {"type": "about:blank", "title": title, "status": int(status), "detail": detail, **(more or {})}
     return func.HttpResponse(
-        json.dumps(body), status_code=int(status), mimetype="application/problem+json", charset="utf-8"
+        json.dumps(body),
+        status_code=int(status),
+        mimetype="application/problem+json",
+        charset="utf-8",
+        headers=headers,
     )
 
 
@@ -153,6 +169,16 @@ def string_list(value: list[Any], name: str, most: int) -> tuple[str, ...]:
     if len(value) > most or not all(isinstance(entry, str) and entry for entry in value):
         raise BadRequestError(f"{name!r} is an array of at most {most} strings that are not empty.")
     return tuple(value)
+
+
+def only_query(req: func.HttpRequest, *known: str) -> None:
+    """Refuse a query parameter that this address does not know: one that is misspelt would be as if it were not there.
+    Raises BadRequestError. A function key may come as ``code`` ("Work with access keys in Azure Functions",
+    learn.microsoft.com/azure/azure-functions/function-keys-how-to, checked 2026-11)."""
+    for name in req.params:
+        if name not in (*known, _KEY_PARAMETER):
+            there_are = f"there are: {', '.join(known)}" if known else "this address takes none"
+            raise BadRequestError(f"Unknown query parameter {name[:40]!r}; {there_are}.")
 
 
 def whole_number(text: str, name: str, least: int, most: int) -> int:

@@ -21,6 +21,7 @@ from functions.http import (
     whole_number,
 )
 from shared_code.errors import ConfigError
+from shared_code.model.snapshot import MOST_SEQ
 from shared_code.service.retention import CustomerRetention
 from shared_code.wiring import application
 
@@ -220,7 +221,7 @@ async def list_damage(req: func.HttpRequest) -> func.HttpResponse:
 async def verify_snapshot(req: func.HttpRequest) -> func.HttpResponse:
     """Check the structure of one snapshot now: is everything there that it names?"""
     retention = await _retention(req.route_params["customer"])
-    seq = whole_number(req.route_params["seq"], "seq", 1, 99_999_999)
+    seq = whole_number(req.route_params["seq"], "seq", 1, MOST_SEQ)
     report = await retention.verify(req.route_params["resource"], seq)
     return answer({**report.to_json(), "ok": report.ok, **await _store_json(req)})
 

@@ -30,7 +30,11 @@
     |  `- RunInProgressError
     `- RestoreError
        |- SnapshotNotFoundError
+       |- SnapshotUnreadableError    its record is damaged; says which others can be used
        |- InvalidSelectionError
+       |- RestoreInProgressError     an equal one has not ended
+       |- RestoreEndedError          too late to cancel it
+       |- KeyReusedError             the idempotency key of another request
        `- TargetConflictError
 
 ``functions/http.py`` adds two of its own, which stand for an answer alone: BadRequestError and NotFoundError.
@@ -199,6 +203,22 @@ class RestoreError(BackupError):
 
 class SnapshotNotFoundError(RestoreError):
     """No snapshot of that resource at or before the asked time, or none of that number."""
+
+
+class SnapshotUnreadableError(RestoreError):
+    """The record of that snapshot is there and cannot be read; the message says which others can be used."""
+
+
+class RestoreInProgressError(RestoreError):
+    """An equal restore has not ended; ``context['restore_id']`` names it."""
+
+
+class RestoreEndedError(RestoreError):
+    """The restore has ended, so there is nothing to cancel."""
+
+
+class KeyReusedError(RestoreError):
+    """The idempotency key was given with another request before."""
 
 
 class InvalidSelectionError(RestoreError):

@@ -72,6 +72,10 @@ from shared_code.vault.leases import LeasedStore
 from shared_code.vault.purge import purge
 from shared_code.vault.recover import RecoveredCustomer, rebuild
 
+# An opened catalog of 60,000 messages takes some 90 MB. Two at once answer hardly sooner: opening one is work of a
+# processor, not waiting.
+CATALOGS_BROWSED_AT_ONCE = 1
+
 
 class Application:
     """Everything that the triggers call."""
@@ -92,7 +96,8 @@ class Application:
         self._contracts = ContractLedger(self.customers, self.retention_ledger, self.protection_ledger)
         self._damage = DamageLedger(tables)
         self._pauses = PauseLedger(tables, now)
-        self._restore_journal = TableRestoreJournal(tables)
+        self.restore_journal = TableRestoreJournal(tables)
+        self._browse_gate = asyncio.Semaphore(CATALOGS_BROWSED_AT_ONCE)
 
     def vault(self, customer: Customer, terms: LeaseTerms) -> CustomerVault:
         """The customer's vault; what is written to it is leased on these terms."""
@@ -215,7 +220,7 @@ class Application:
             seconds=self.settings.slice_seconds, size_bytes=self.settings.slice_bytes, items=self.settings.slice_items
         )
         vault = self.vault(customer, self.settings.lease_terms)  # restores write nothing to it
-        return Restores(vault, targets, self._restore_journal, budget, self.now)
+        return Restores(vault, targets, self.restore_journal, budget, self.now, self._browse_gate)
 
     def _copier(self, customer: Customer, agreed: Agreement, kind: ResourceKind) -> ResourceCopier:
         settings, versions = self.settings, agreed.protection.earlier_versions

@@ -1,7 +1,8 @@
 """The journal of restores: their records, and what came of every folder and item.
 
-Two tables. ``restores``: partition customer, row restore. ``restorejournal``: partition restore (with
-``.folders`` behind it for folders), row item.
+Three tables. ``restores``: partition customer, row restore. ``restorejournal``: partition restore (with
+``.folders`` behind it for folders, ``.cancel`` for the wish to cancel it), row item. ``restoreclaims``: partition
+customer, row claim.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from typing import Any
 
 from azure.data.tables.aio import TableServiceClient
 
+from shared_code.errors import RowExistsError
 from shared_code.ledger.tables import Table
-from shared_code.model.restore import Restore
+from shared_code.model.restore import Restore, RestoreClaim
 from shared_code.model.write_back import JournalEntry, WriteState, Written
 
 _READS_AT_ONCE = 16
+_ASKED = "asked"
 
 
 class TableRestoreJournal:
@@ -25,6 +28,43 @@ class TableRestoreJournal:
     def __init__(self, service: TableServiceClient) -> None:
         self._records = Table(service, "restores")
         self._journal = Table(service, "restorejournal")
+        self._claims = Table(service, "restoreclaims")
+
+    async def claimed(self, customer_id: str, name: str) -> RestoreClaim | None:
+        """Who holds the claim of that name."""
+        row = await self._claims.get(customer_id, name)
+        return None if row is None else RestoreClaim(**row)
+
+    async def claim(self, customer_id: str, name: str, wanted: RestoreClaim) -> RestoreClaim:
+        """Take the claim if nobody holds it, and tell who does: of several callers one gets it."""
+        try:
+            await self._claims.insert(customer_id, name, _claim_row(wanted))
+        except RowExistsError:
+            return await self.claimed(customer_id, name) or wanted  # rows of this table stay
+        return wanted
+
+    async def take_over(self, customer_id: str, name: str, held: RestoreClaim, wanted: RestoreClaim) -> RestoreClaim:
+        """Take the claim if ``held`` still holds it, and tell who does: of several callers one gets it."""
+        if await self._claims.exchange(customer_id, name, _claim_row(held), _claim_row(wanted)):
+            return wanted
+        return await self.claimed(customer_id, name) or wanted
+
+    async def create(self, restore: Restore) -> Restore:
+        """Insert the record of a restore, and return the one that is there now: this one, or the one that was."""
+        request = restore.request
+        try:
+            await self._records.insert(request.customer_id, request.id, restore.to_json())
+        except RowExistsError:
+            return await self.get(request.customer_id, request.id) or restore  # rows of this table stay
+        return restore
+
+    async def ask_to_cancel(self, restore_id: str) -> None:
+        """Note that a restore is to stop."""
+        await self._journal.put(_cancel_of(restore_id), _ASKED, True)
+
+    async def cancel_asked(self, restore_id: str) -> bool:
+        """Whether a restore is to stop."""
+        return bool(await self._journal.get(_cancel_of(restore_id), _ASKED))
 
     async def save(self, restore: Restore) -> None:
         """Insert or replace the record of a restore."""
@@ -83,6 +123,14 @@ class TableRestoreJournal:
 
 def _folders_of(restore_id: str) -> str:
     return f"{restore_id}.folders"
+
+
+def _cancel_of(restore_id: str) -> str:
+    return f"{restore_id}.cancel"
+
+
+def _claim_row(claim: RestoreClaim) -> dict[str, str]:
+    return {"restore_id": claim.restore_id, "asked": claim.asked}
 
 
 def _row(written: Written) -> dict[str, Any]:

@@ -8,7 +8,14 @@ import zlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
@@ -52,6 +59,25 @@ class Table:
             await self._client.upsert_entity(_entity(partition, row, value), mode=UpdateMode.REPLACE)
         except AzureError as error:
             raise _translated(error) from error
+
+    async def exchange(self, partition: str, row: str, old: Any, new: Any) -> bool:
+        """Replace the value when it is still ``old``, and tell whether it was: of several callers one succeeds."""
+        await self._ensure()
+        try:
+            entity = await self._client.get_entity(table_key(partition), table_key(row))
+            if _value(entity) != old:
+                return False
+            await self._client.update_entity(
+                _entity(partition, row, new),
+                mode=UpdateMode.REPLACE,
+                etag=entity.metadata["etag"],
+                match_condition=MatchConditions.IfNotModified,
+            )
+        except (ResourceNotFoundError, ResourceModifiedError):
+            return False
+        except AzureError as error:
+            raise _translated(error) from error
+        return True
 
     async def put_many(self, partition: str, rows: Iterable[tuple[str, Any]]) -> None:
         """Insert or replace many rows of one partition, at most 100 in a request."""

@@ -13,12 +13,14 @@ from shared_code.model.item import format_time, parse_time
 
 
 class RestoreState(StrEnum):
-    """``partial``: it ended, and some items could not be restored or did not compare equal."""
+    """``partial``: it ended, and some items could not be restored or did not compare equal. ``cancelled``: somebody
+    stopped it; what was written until then stays."""
 
     RUNNING = "running"
     COMPLETE = "complete"
     PARTIAL = "partial"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class TargetKind(StrEnum):
@@ -112,6 +114,23 @@ class RestoreRequest:
             folder_name=value["folder_name"],
             conflict=ConflictRule(value["conflict"]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """What a client calls one request of its own by, however often it sends it. ``asked`` stands for what it asks for,
+    as it was sent: the same time may mean another snapshot a day later."""
+
+    text: str
+    asked: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreClaim:
+    """Whose turn it is: the restore that holds a claim. ``asked`` as in IdempotencyKey, for claims by key."""
+
+    restore_id: str
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

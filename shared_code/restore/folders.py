@@ -18,7 +18,7 @@ TOP_FOLDER_KEY = "*top"
 @dataclass(frozen=True, slots=True)
 class TargetFolders:
     """Where the snapshot's folders are at the target. ``made`` were found or made just now; ``unfinished``:
-    the budget was used up before all were."""
+    the budget was used up before all were, or somebody cancelled the restore."""
 
     entries: Mapping[str, JournalEntry]
     made: int = 0
@@ -63,7 +63,7 @@ async def make_folders(
         folder_id = version.change.item_id
         if folder_id in entries:
             continue
-        if made and not has_budget(made):
+        if made and (not has_budget(made) or await journal.cancel_asked(request.id)):
             return TargetFolders(entries, made, unfinished=True)
         written = await _one(request, session, version, TargetFolders(entries))
         await _note(journal, request.id, entries, written)

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from shared_code.model.item import ItemVersion, Representation
 from shared_code.model.resource import Resource
-from shared_code.model.restore import Restore, Selection
+from shared_code.model.restore import Restore, RestoreClaim, Selection
 from shared_code.model.snapshot import SegmentRef, Snapshot
 from shared_code.model.versions import BrowsePage
 from shared_code.model.write_back import JournalEntry, RestoreItem, Written
@@ -112,6 +112,30 @@ class Target(Protocol):
 
 class RestoreJournal(Protocol):
     """The ledger as restores see it. Every method is safe to replay. Raises LedgerError."""
+
+    async def claimed(self, customer_id: str, name: str) -> RestoreClaim | None:
+        """Who holds the claim of that name."""
+        ...
+
+    async def claim(self, customer_id: str, name: str, wanted: RestoreClaim) -> RestoreClaim:
+        """Take the claim if nobody holds it, and tell who does: of several callers one gets it."""
+        ...
+
+    async def take_over(self, customer_id: str, name: str, held: RestoreClaim, wanted: RestoreClaim) -> RestoreClaim:
+        """Take the claim if ``held`` still holds it, and tell who does: of several callers one gets it."""
+        ...
+
+    async def create(self, restore: Restore) -> Restore:
+        """Insert the record of a restore, and return the one that is there now: this one, or the one that was."""
+        ...
+
+    async def ask_to_cancel(self, restore_id: str) -> None:
+        """Note that a restore is to stop."""
+        ...
+
+    async def cancel_asked(self, restore_id: str) -> bool:
+        """Whether a restore is to stop."""
+        ...
 
     async def save(self, restore: Restore) -> None:
         """Insert or replace the record of a restore."""

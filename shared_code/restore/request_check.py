@@ -8,7 +8,8 @@ from shared_code.model.restore import RestoreRequest, Selection, TargetKind
 
 MOST_IDS = 1_000
 # 255 characters: the most of a mail folder's display name that Exchange takes, and of a SharePoint item's
-# name. "Restrictions and limitations in OneDrive and SharePoint", support.microsoft.com, checked 2026-11.
+# name. "Restrictions and limitations in OneDrive and SharePoint", support.microsoft.com, checked 2026-11. It does not
+# say what counts as one. UTF-16 units, as .NET and Windows count, are the stricter reading: what passes fits anyway.
 LONGEST_FOLDER_NAME = 255
 _LONGEST_ID = 1_024
 _DRIVE_FORBIDDEN = frozenset('"*:<>?/\\|')
@@ -59,8 +60,10 @@ def _check_selection(selection: Selection) -> None:
 def _check_folder_name(name: str) -> None:
     if not name.strip():
         raise InvalidSelectionError("Target 'folder' needs a 'folder_name' that is not blank.")
-    if len(name) > LONGEST_FOLDER_NAME:
-        raise InvalidSelectionError(f"'folder_name' has at most {LONGEST_FOLDER_NAME} characters.")
+    if len(name.encode("utf-16-le", "surrogatepass")) // 2 > LONGEST_FOLDER_NAME:
+        raise InvalidSelectionError(
+            f"'folder_name' has at most {LONGEST_FOLDER_NAME} characters in UTF-16; an emoji counts as two at least."
+        )
     if "/" in name or any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in name):
         raise InvalidSelectionError(
             "'folder_name' is one plain name: no '/', no control characters, no broken Unicode."

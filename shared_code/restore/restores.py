@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from shared_code.errors import InvalidSelectionError
+from shared_code.errors import InvalidSelectionError, RestoreEndedError
 from shared_code.model.resource import ResourceKind
-from shared_code.model.restore import Restore, RestoreRequest, RestoreState, Selection
+from shared_code.model.restore import IdempotencyKey, Restore, RestoreRequest, RestoreState, Selection
 from shared_code.model.snapshot import Snapshot
 from shared_code.restore.browsing import Browsing
 from shared_code.restore.ports import Archive, CatalogReader, RestoreJournal, Target
 from shared_code.restore.position import Position
 from shared_code.restore.request_check import check_request, kind_of
-from shared_code.restore.results import FolderView, RestoreBudget, RestorePoint, RestoreStep
+from shared_code.restore.results import DamagedPoint, FolderView, RestoreBudget, RestorePoint, RestoreStep
 from shared_code.restore.slice import PAGE_ITEMS, RestoreSlice
+from shared_code.restore.starting import record_once, restore_of_key
 from shared_code.restore.totals import closed, counts_of
 
 _LONGEST_ERROR = 1_000
 
 
 class Restores:
-    """Everything about restores of one customer. ``clock`` gives aware UTC times. Safe to share among the
-    tasks of one event loop; keeps nothing between calls.
+    """All restores of one customer. ``clock`` gives aware UTC times; ``browse_gate`` is as in Browsing, and
+    slices do not wait at it. Safe to share among the tasks of one event loop; keeps nothing between calls.
     """
 
     def __init__(
@@ -33,15 +35,16 @@ class Restores:
         journal: RestoreJournal,
         budget: RestoreBudget,
         clock: Callable[[], datetime],
+        browse_gate: asyncio.Semaphore,
     ) -> None:
         self._archive = archive
         self._targets = targets
         self._journal = journal
         self._budget = budget
         self._clock = clock
-        self._browsing = Browsing(archive)
+        self._browsing = Browsing(archive, browse_gate)
 
-    async def snapshots(self, resource_id: str) -> tuple[RestorePoint, ...]:
+    async def snapshots(self, resource_id: str) -> tuple[RestorePoint | DamagedPoint, ...]:
         """A resource's restore points, newest first. Raises SnapshotNotFoundError when there are none."""
         return await self._browsing.snapshots(resource_id)
 
@@ -53,11 +56,16 @@ class Restores:
         """As Browsing.folder."""
         return await self._browsing.folder(resource_id, seq, parent_id, limit, token)
 
-    async def start(self, request: RestoreRequest) -> Restore:
-        """Check the whole request against the snapshot, then record it. Nothing is written to the tenant yet.
+    async def of_key(self, customer_id: str, key: IdempotencyKey) -> Restore | None:
+        """As restore_of_key."""
+        return await restore_of_key(self._journal, customer_id, key)
 
-        Raises InvalidIdError, InvalidSelectionError, SnapshotNotFoundError. A repetition with the same id
-        records the same again.
+    async def start(self, request: RestoreRequest, key: IdempotencyKey | None = None) -> Restore:
+        """Check the whole request against the snapshot, then record it, as record_once does. Nothing is written to the
+        tenant yet.
+
+        Raises InvalidIdError, InvalidSelectionError, SnapshotNotFoundError, SnapshotUnreadableError,
+        RestoreInProgressError, KeyReusedError. A repetition with the same id finds what the first one recorded.
         """
         check_request(request)
         self._target_of(request)
@@ -67,14 +75,28 @@ class Restores:
             tuple(dict.fromkeys(request.selection.item_ids)),
         )
         snapshot = await self.resolve(request.resource_id, seq=request.seq)
-        reader = await self._archive.open_reader(snapshot.segments)
-        try:
+        async with self._browsing.reader(snapshot) as reader:
             await reader.selected(selection, "", 1)  # raises when an id is not in the snapshot
-        finally:
-            await reader.aclose()
         restore = Restore(replace(request, selection=selection), RestoreState.RUNNING, self._clock())
-        await self._journal.save(restore)
+        return await record_once(self._journal, restore, key)
+
+    async def cancel(self, customer_id: str, restore_id: str) -> Restore | None:
+        """Ask a restore to stop: its next batch is not begun. Returns its record. Safe to replay; raises
+        RestoreEndedError for one that has ended in another way."""
+        restore = await self._journal.get(customer_id, restore_id)
+        if restore is None or restore.state is RestoreState.CANCELLED:
+            return restore
+        if restore.state is not RestoreState.RUNNING:
+            raise RestoreEndedError(
+                f"This restore has ended ({restore.state}), so there is nothing to cancel; what it wrote stays.",
+                restore_id=restore_id,
+            )
+        await self._journal.ask_to_cancel(restore_id)
         return restore
+
+    async def cancel_asked(self, restore_id: str) -> bool:
+        """Whether a restore is to stop."""
+        return await self._journal.cancel_asked(restore_id)
 
     async def record(self, customer_id: str, restore_id: str) -> Restore | None:
         """The record alone, for a slice."""
@@ -97,10 +119,10 @@ class Restores:
         begins.
 
         A replay from the same position neither loses nor doubles anything. Raises SourceError, VaultError
-        and LedgerError for what concerns the whole resource, TargetConflictError when the named folder
-        cannot be had.
+        and LedgerError for what concerns the whole resource, SnapshotUnreadableError, and TargetConflictError when the
+        named folder cannot be had.
         """
-        snapshot = await self._archive.snapshot(request.resource_id, request.seq)
+        snapshot = await self.resolve(request.resource_id, seq=request.seq)
         reader = await self._archive.open_reader(snapshot.segments)
         try:
             if not position:
@@ -118,13 +140,16 @@ class Restores:
         finally:
             await reader.aclose()
 
-    async def close(self, request: RestoreRequest) -> Restore:
-        """Sum up from the journal and record the verdict. A restore that has ended stays as it is."""
+    async def close(self, request: RestoreRequest, *, cancelled: bool = False) -> Restore:
+        """Sum up from the journal and record the verdict, or that it was ``cancelled``. A restore that has ended stays
+        as it is."""
         restore = await self._running(request)
         if restore.state is RestoreState.RUNNING:
             items = await self._journal.entries(request.id)
             folders = await self._journal.folders(request.id)
             restore = closed(restore, items, folders, self._clock())
+            if cancelled:
+                restore = replace(restore, state=RestoreState.CANCELLED)
             await self._journal.save(restore)
         return restore
 

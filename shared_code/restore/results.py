@@ -57,6 +57,19 @@ class RestorePoint:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class DamagedPoint:
+    """A line in that list for a snapshot whose record cannot be read: ``error`` says why. What it names may be whole;
+    restore points beside it are not touched by this."""
+
+    seq: int
+    error: str
+
+    def to_json(self, now: datetime) -> dict[str, Any]:
+        """JSON form, as the API shows it."""
+        return {"seq": self.seq, "state": "damaged", "error": self.error}
+
+
 def missing_json(snapshot: Snapshot) -> dict[str, Any]:
     """What a snapshot does not hold in the version of its day, as the API shows it. ``failed`` items are tried again by
     the next run, ``skipped`` ones when they change."""
@@ -102,7 +115,8 @@ class RestoreBudget:
 @dataclass(frozen=True, slots=True)
 class RestoreStep:
     """Where a slice stopped. ``position`` is opaque and goes into the next slice. What was done until then is in the
-    journal."""
+    journal. ``cancelled``: somebody asked the restore to stop, so no slice follows."""
 
     done: bool
     position: str
+    cancelled: bool = False

@@ -52,7 +52,9 @@ class RestoreSlice:
         self._size_bytes = 0
 
     async def run(self, position: Position) -> RestoreStep:
-        """Go on from ``position`` until everything is done or the budget is used up."""
+        """Go on from ``position`` until everything is done, the budget is used up, or somebody cancels the restore."""
+        if await self._is_cancelled():
+            return RestoreStep(True, position.text(), cancelled=True)
         folders = await make_folders(
             self._request, self._reader, self._session, self._journal, self._has_budget, position.folders_done
         )
@@ -67,10 +69,15 @@ class RestoreSlice:
                 # least.
                 if self._items and not self._has_budget():
                     return RestoreStep(False, position.text())
+                if await self._is_cancelled():
+                    return RestoreStep(True, position.text(), cancelled=True)
                 await self._restore(batch, folders)
                 position = replace(position, after=batch[-1].change.item_id)
             if not page:
                 return RestoreStep(True, position.text())
+
+    async def _is_cancelled(self) -> bool:
+        return await self._journal.cancel_asked(self._request.id)
 
     def _has_budget(self, more_items: int = 0) -> bool:
         elapsed_s = (self._clock() - self._started).total_seconds()

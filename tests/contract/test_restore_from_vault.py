@@ -3,6 +3,7 @@ items."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -66,7 +67,7 @@ class _Service:
             ResourceKind.DRIVE: DriveTarget(client),
         }
         budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=4)
-        self.restores = Restores(self.vault, targets, self.journal, budget, _now)
+        self.restores = Restores(self.vault, targets, self.journal, budget, _now, asyncio.Semaphore(2))
 
     async def back_up(self, resource: Resource, run_id: str = "run-1") -> None:
         budget = BackupBudget(1 << 28, 300, 10_000)

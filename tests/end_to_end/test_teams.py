@@ -256,7 +256,8 @@ def test_a_host_that_dies_while_restoring_doubles_nothing_and_locks_nobody_out(f
     customer.control.add_fault(match={"operation": "messages.import"}, action={"delay_s": 0.05})
     since = customer.control.log_position()
     body = {"resource": team.resource, "seq": 1, "selection": {"everything": True}}
-    assert fragile.call("POST", f"/api/customers/{customer.id}/restores", body).status_code == 202
+    started = fragile.call("POST", f"/api/customers/{customer.id}/restores", body)
+    assert started.status_code == 202
     deadline = time.monotonic() + DEADLINE_S
     while sum(entry["operation"] == "messages.import" for entry in customer.control.log(since)) < 8:
         assert time.monotonic() < deadline, "the restore has not come so far"
@@ -266,7 +267,11 @@ def test_a_host_that_dies_while_restoring_doubles_nothing_and_locks_nobody_out(f
     customer.control.clear_faults()
     fragile.stack.start_host()
 
-    restore = customer.restore(team.resource, seq=1, selection={"everything": True})
+    # Whoever asks for the same again finds the one that was begun, which goes on.
+    again = fragile.call("POST", f"/api/customers/{customer.id}/restores", body)
+    assert (again.status_code, again.json()["restore_id"]) == (409, started.json()["restore_id"])
+    restore = customer.wait(f"/restores/{started.json()['restore_id']}")
+    assert restore["state"] == "complete", restore
     assert restore["counts"]["failed"] == restore["counts"]["differs"] == 0, restore["problems"]
     now = team.truth()
     assert restorable(now, of="message") == restorable(truth, of="message")

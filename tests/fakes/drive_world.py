@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -106,7 +107,9 @@ class DriveWorld:
     async def restore(self, seq: int, selection: Selection = EVERYTHING, into: str = "", **more: Any) -> Restore:
         budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=1_000)
         targets: Any = {ResourceKind.DRIVE: DriveTarget(self.client)}
-        restores = Restores(self.vault, targets, MemoryJournal(Crashes()), budget, lambda: self.now)
+        restores = Restores(
+            self.vault, targets, MemoryJournal(Crashes()), budget, lambda: self.now, asyncio.Semaphore(2)
+        )
         target = TargetKind.FOLDER if into else TargetKind.ORIGINAL
         resource = self.tenant.drive.id
         request = RestoreRequest("restore-acme-1", "acme", resource, seq, selection, target, into, **more)
@@ -121,7 +124,9 @@ class DriveWorld:
         found: dict[str, ItemVersion] = {}
         token = ""
         while True:
-            view = await Browsing(self.vault).folder(self.tenant.drive.id, seq, parent_id, 1_000, token)
+            view = await Browsing(self.vault, asyncio.Semaphore(2)).folder(
+                self.tenant.drive.id, seq, parent_id, 1_000, token
+            )
             found |= {version.change.name: version for version in view.children}
             token = view.next_token
             if not token:

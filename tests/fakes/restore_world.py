@@ -12,7 +12,7 @@ from shared_code.model.item import Change, ChunkRef, Form, ItemKind, ItemVersion
 from shared_code.model.lease import CheckpointMark
 from shared_code.model.outcome import Counts
 from shared_code.model.resource import Resource, ResourceKind
-from shared_code.model.restore import Restore, Selection
+from shared_code.model.restore import Restore, RestoreClaim, Selection
 from shared_code.model.snapshot import SegmentRef, Snapshot
 from shared_code.model.versions import BrowsePage
 from shared_code.model.write_back import JournalEntry, RestoreItem, WriteState, Written
@@ -190,6 +190,38 @@ class MemoryJournal:
         self.records: dict[str, Restore] = {}
         self.items: dict[str, JournalEntry] = {}
         self.folder_entries: dict[str, JournalEntry] = {}
+        self.claims: dict[tuple[str, str], RestoreClaim] = {}
+        self.to_cancel: set[str] = set()
+
+    async def claimed(self, customer_id: str, name: str) -> RestoreClaim | None:
+        return self.claims.get((customer_id, name))
+
+    async def claim(self, customer_id: str, name: str, wanted: RestoreClaim) -> RestoreClaim:
+        self._crashes.point()
+        held = self.claims.setdefault((customer_id, name), wanted)
+        self._crashes.point()
+        return held
+
+    async def take_over(self, customer_id: str, name: str, held: RestoreClaim, wanted: RestoreClaim) -> RestoreClaim:
+        self._crashes.point()
+        if self.claims[customer_id, name] == held:
+            self.claims[customer_id, name] = wanted
+        self._crashes.point()
+        return self.claims[customer_id, name]
+
+    async def create(self, restore: Restore) -> Restore:
+        self._crashes.point()
+        there = self.records.setdefault(restore.request.id, Restore.from_json(restore.to_json()))
+        self._crashes.point()
+        return there
+
+    async def ask_to_cancel(self, restore_id: str) -> None:
+        self._crashes.point()
+        self.to_cancel.add(restore_id)
+        self._crashes.point()
+
+    async def cancel_asked(self, restore_id: str) -> bool:
+        return restore_id in self.to_cancel
 
     async def save(self, restore: Restore) -> None:
         self._crashes.point()

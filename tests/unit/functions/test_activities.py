@@ -7,20 +7,20 @@ from typing import get_type_hints
 
 import azure.durable_functions as df
 
-from functions import backup, restore, service
+from functions import backup, restore_work, retention, service
 from local.host_index import IndexedFunction, index_app
 
 
 def _activities() -> list[IndexedFunction]:
     app = df.DFApp()
-    for blueprint in (backup.bp, restore.bp, service.bp):
+    for blueprint in (backup.bp, restore_work.bp, retention.bp, service.bp):
         app.register_functions(blueprint)
     return [function for function in index_app(app) if function.trigger == "activityTrigger"]
 
 
 def test_every_activity_takes_a_payload_of_an_annotation_that_the_worker_loads() -> None:
     activities = _activities()
-    assert len(activities) >= 8
+    assert len(activities) >= 11
     for activity in activities:
         assert list(inspect.signature(activity.code).parameters) == [activity.argument], activity.name
         # The worker's own test: ``dict[str, Any]`` is no type, and the whole app would not load.

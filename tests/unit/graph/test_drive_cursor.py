@@ -51,3 +51,13 @@ def test_another_number_of_versions_makes_a_sweep_that_renews_them_until_it_is_d
     done, finished = again.followed_by("x", finished=True, today=TODAY, versions=5)
     assert finished
     assert done.followed_by(DELTA, finished=True, today=TODAY, versions=5)[1] is True
+
+
+def test_a_listing_whose_pages_were_read_with_two_numbers_of_versions_is_swept_once_more() -> None:
+    cursor = DriveCursor().begun(TODAY, 5)
+    for versions in (5, 0):
+        cursor, _ = cursor.followed_by("page", finished=False, today=TODAY, versions=versions)
+        cursor = DriveCursor.of(cursor.text())
+    cursor, is_done = cursor.followed_by("delta", finished=True, today=TODAY, versions=5)
+    assert not is_done
+    assert cursor.renew

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,10 +12,12 @@ from uuid import uuid4
 import pytest
 from azure.data.tables.aio import TableServiceClient
 
+from shared_code.errors import RestoreInProgressError
 from shared_code.ledger.restores import TableRestoreJournal
 from shared_code.model.restore import (
     ConflictRule,
     Restore,
+    RestoreClaim,
     RestoreCounts,
     RestoreProblem,
     RestoreRequest,
@@ -22,6 +26,7 @@ from shared_code.model.restore import (
     TargetKind,
 )
 from shared_code.model.write_back import JournalEntry, WriteState, Written
+from shared_code.restore.starting import record_once
 from tests.fakes.restore_world import START
 
 
@@ -115,4 +120,72 @@ async def test_folders_are_apart_from_items(journal: TableRestoreJournal) -> Non
         "*top": JournalEntry(WriteState.RESTORED, "top"),
         "lost": JournalEntry(WriteState.FAILED, error="refused"),
     }
+    assert await journal.entries(restore_id) == {}
+
+
+async def test_of_many_callers_one_gets_the_claim_and_one_takes_it_over(azurite: str) -> None:
+    customer = f"c{uuid4().hex[:10]}"
+    async with contextlib.AsyncExitStack() as stack:
+        journals = [
+            TableRestoreJournal(await stack.enter_async_context(TableServiceClient.from_connection_string(azurite)))
+            for _ in range(8)
+        ]
+        wanted = [RestoreClaim(f"restore-{number}", "asked") for number in range(8)]
+        assert await journals[0].claimed(customer, "request.1") is None
+        holders = await asyncio.gather(
+            *(journal.claim(customer, "request.1", claim) for journal, claim in zip(journals, wanted, strict=True))
+        )
+        [holder] = set(holders)
+        assert holder in wanted
+        assert await journals[0].claimed(customer, "request.1") == holder
+        assert await journals[0].claimed(customer, "request.2") is None
+
+        heirs = [RestoreClaim(f"heir-{number}") for number in range(8)]
+        holders = await asyncio.gather(
+            *(
+                journal.take_over(customer, "request.1", holder, claim)
+                for journal, claim in zip(journals, heirs, strict=True)
+            )
+        )
+        [heir] = set(holders)
+        assert heir in heirs
+        assert await journals[3].take_over(customer, "request.1", holder, wanted[0]) == heir
+
+
+async def test_equal_requests_at_once_are_one_restore_again_and_again(azurite: str) -> None:
+    customer = f"c{uuid4().hex[:10]}"
+    async with contextlib.AsyncExitStack() as stack:
+        journals = [
+            TableRestoreJournal(await stack.enter_async_context(TableServiceClient.from_connection_string(azurite)))
+            for _ in range(6)
+        ]
+        for turn in range(1, 4):
+            asked = [_restore(customer) for _ in journals]
+            outcomes = await asyncio.gather(
+                *(record_once(journal, restore, None) for journal, restore in zip(journals, asked, strict=True)),
+                return_exceptions=True,
+            )
+            [begun] = [outcome for outcome in outcomes if isinstance(outcome, Restore)]
+            refused = [outcome for outcome in outcomes if isinstance(outcome, RestoreInProgressError)]
+            assert [error.context["restore_id"] for error in refused] == [begun.request.id] * 5
+            assert len(await journals[0].newest(customer, 10)) == turn
+            await journals[0].save(replace(begun, state=RestoreState.COMPLETE, ended_at=START))
+
+
+async def test_a_record_is_made_once(journal: TableRestoreJournal) -> None:
+    customer = f"c{uuid4().hex[:10]}"
+    restore = _restore(customer)
+    assert await journal.create(restore) == restore
+    ended = replace(restore, state=RestoreState.FAILED, ended_at=START)
+    await journal.save(ended)
+    assert await journal.create(restore) == ended
+    assert await journal.get(customer, restore.request.id) == ended
+
+
+async def test_the_wish_to_cancel_is_kept(journal: TableRestoreJournal) -> None:
+    restore_id = f"restore-{uuid4().hex}"
+    assert await journal.cancel_asked(restore_id) is False
+    for _ in range(2):
+        await journal.ask_to_cancel(restore_id)
+    assert await journal.cancel_asked(restore_id) is True
     assert await journal.entries(restore_id) == {}

@@ -1,130 +1,21 @@
-"""The HTTP surface of restores and their orchestrator, run on the local host against vault, journal and
-target in memory."""
+"""The HTTP surface of restores: looking, starting, following, and what is refused."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-import aiohttp
-import azure.durable_functions as df
 import pytest
-import pytest_asyncio
 
-from functions import browse
-from functions import restore as restore_functions
-from local.host import FunctionsHost
-from shared_code.errors import AccessDeniedError, CustomerNotFoundError, SourceUnavailableError, ThrottledError
-from shared_code.model.resource import Customer, ResourceKind
-from shared_code.restore.restores import Restores
-from shared_code.restore.results import RestoreBudget
-from tests.fakes.restore_world import (
-    MAILBOX,
-    START,
-    Catalog,
-    Crashes,
-    MemoryArchive,
-    MemoryJournal,
-    MemoryTarget,
-    Ticking,
-)
+from functions import restore_work
+from shared_code.errors import AccessDeniedError, SourceUnavailableError, ThrottledError
+from tests.fakes.restore_api import EVERYTHING, RestoreApi
+from tests.fakes.restore_world import MAILBOX
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-app = df.DFApp()
-app.register_functions(browse.bp)
-app.register_functions(restore_functions.bp)
 
-CUSTOMER = Customer("acme", "Acme", "11111111-2222-3333-4444-555555555555")
-EVERYTHING = {"resource": MAILBOX.id, "seq": 1, "selection": {"everything": True}}
-
-
-class _Customers:
-    async def get(self, customer_id: str) -> Customer:
-        if customer_id == "other":
-            return Customer("other", "Other", CUSTOMER.tenant_id)
-        if customer_id != CUSTOMER.id:
-            raise CustomerNotFoundError("There is no such customer.")
-        return CUSTOMER
-
-
-class _BreakingArchive(MemoryArchive):
-    """Raises what it is told to when a slice opens the catalog; the check of the request opens it first."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        super().__init__({1: catalog})
-        self.trouble: list[Exception] = []
-
-    async def open_reader(self, segments: Any) -> Any:
-        if self.readers and self.trouble:
-            raise self.trouble.pop()
-        return await super().open_reader(segments)
-
-
-@dataclass
-class _World:
-    archive: _BreakingArchive
-    journal: MemoryJournal
-    target: MemoryTarget
-    http: aiohttp.ClientSession
-    customers: _Customers
-
-    def now(self) -> datetime:
-        return START
-
-    def restores(self, customer: Customer) -> Restores:
-        archive = self.archive if customer is CUSTOMER else MemoryArchive({})
-        budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=1)
-        return Restores(archive, {ResourceKind.MAILBOX: self.target}, self.journal, budget, Ticking())
-
-    async def get(self, path: str) -> tuple[int, Any]:
-        async with self.http.get(f"/api/customers/{path}") as reply:
-            text = await reply.text()
-            assert text.isascii()
-            return reply.status, json.loads(text)
-
-    async def post(self, body: Any, customer: str = "acme") -> tuple[int, dict[str, Any]]:
-        data = body if isinstance(body, str) else json.dumps(body)
-        async with self.http.post(f"/api/customers/{customer}/restores", data=data) as reply:
-            return reply.status, await reply.json(content_type=None)
-
-    async def ended(self, status_url: str) -> dict[str, Any]:
-        for _ in range(600):
-            status, body = await self.get(status_url.removeprefix("/api/customers/"))
-            assert status == 200
-            if body["state"] != "running":
-                return dict(body)
-            await asyncio.sleep(0.05)
-        raise AssertionError("the restore does not end")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with FunctionsHost(app, timers=False) as host, aiohttp.ClientSession(host.url) as session:
-        yield session
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, http: aiohttp.ClientSession) -> _World:
-    catalog = Catalog()
-    catalog.folder("inbox", "In\u00e9box \U0001f600")
-    for number in range(7):
-        catalog.item(f"m{number}", b"%d" % number, "inbox")
-    monkeypatch.setattr("shared_code.restore.slice.BATCH_ITEMS", 1)
-    monkeypatch.setattr(restore_functions, "_FIRST_WAIT_MS", 1)
-    crashes = Crashes()
-    made = _World(_BreakingArchive(catalog), MemoryJournal(crashes), MemoryTarget(crashes), http, _Customers())
-    for module in (browse, restore_functions):
-        monkeypatch.setattr(module, "application", lambda: made)
-    return made
-
-
-async def test_from_looking_to_the_verdict(world: _World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restore_functions, "SLICES_IN_HISTORY", 3)  # goes on as a new orchestration twice and more
+async def test_from_looking_to_the_verdict(world: RestoreApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore_work, "SLICES_IN_HISTORY", 3)  # goes on as a new orchestration twice and more
     status, listed = await world.get(f"acme/resources/{MAILBOX.id}/snapshots")
     assert (status, [entry["seq"] for entry in listed["snapshots"]]) == (200, [1])
     status, top = await world.get(f"acme/resources/{MAILBOX.id}/snapshots/1/items")
@@ -149,12 +40,12 @@ async def test_from_looking_to_the_verdict(world: _World, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(("refusals", "state", "restored"), [(6, "complete", 7), (9, "failed", 0)])
 async def test_a_restore_that_is_put_off_waits_and_goes_on(
-    world: _World, monkeypatch: pytest.MonkeyPatch, refusals: int, state: str, restored: int
+    world: RestoreApi, monkeypatch: pytest.MonkeyPatch, refusals: int, state: str, restored: int
 ) -> None:
-    monkeypatch.setattr(restore_functions, "SLICES_IN_HISTORY", 4)  # the waits are counted over its seams
-    monkeypatch.setattr(restore_functions, "_LEAST_WAIT_S", 0.02)
-    monkeypatch.setattr(restore_functions, "_MOST_WAIT_S", 0.05)
-    monkeypatch.setattr(restore_functions, "_MOST_WAITS", 8)
+    monkeypatch.setattr(restore_work, "SLICES_IN_HISTORY", 4)  # the waits are counted over its seams
+    monkeypatch.setattr(restore_work, "_LEAST_WAIT_S", 0.02)
+    monkeypatch.setattr(restore_work, "_MOST_WAIT_S", 0.05)
+    monkeypatch.setattr(restore_work, "_MOST_WAITS", 8)
     world.archive.trouble = [ThrottledError("slow down", 1e9)] * refusals
     _, started = await world.post(EVERYTHING)
     ended = await world.ended(started["status_url"])
@@ -193,7 +84,9 @@ async def test_a_restore_that_is_put_off_waits_and_goes_on(
         ({"customer": "other"}, "Unknown member"),
     ],
 )
-async def test_a_malformed_request_is_told_what_is_expected(world: _World, change: dict[str, Any], words: str) -> None:
+async def test_a_malformed_request_is_told_what_is_expected(
+    world: RestoreApi, change: dict[str, Any], words: str
+) -> None:
     body = {name: value for name, value in {**EVERYTHING, **change}.items() if value is not ...}
     status, problem = await world.post(body)
     assert (status, problem["status"]) == (400, 400)
@@ -202,13 +95,13 @@ async def test_a_malformed_request_is_told_what_is_expected(world: _World, chang
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "null", '"text"', "[" * 100_000])
-async def test_a_body_that_is_none_is_a_bad_request(world: _World, body: str) -> None:
+async def test_a_body_that_is_none_is_a_bad_request(world: RestoreApi, body: str) -> None:
     status, problem = await world.post(body)
     assert status == 400
     assert problem["title"] == "Bad request"
 
 
-async def test_what_is_not_there_or_somebody_elses_is_not_found(world: _World) -> None:
+async def test_what_is_not_there_or_somebody_elses_is_not_found(world: RestoreApi) -> None:
     _, started = await world.post(EVERYTHING)
     await world.ended(started["status_url"])
     for path in (
@@ -229,19 +122,19 @@ async def test_what_is_not_there_or_somebody_elses_is_not_found(world: _World) -
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=1001", "limit=x", "token=nonsense", "parent=m1", "parent=%00", "parent=%F0%9F%98%80"]
 )
-async def test_a_bad_page_is_a_bad_request(world: _World, query: str) -> None:
+async def test_a_bad_page_is_a_bad_request(world: RestoreApi, query: str) -> None:
     status, problem = await world.get(f"acme/resources/{MAILBOX.id}/snapshots/1/items?{query}")
     assert status == 400, problem
 
 
-async def test_passing_trouble_is_tried_again(world: _World) -> None:
+async def test_passing_trouble_is_tried_again(world: RestoreApi) -> None:
     world.archive.trouble = [SourceUnavailableError("passing")] * 2
     _, started = await world.post(EVERYTHING)
     ended = await world.ended(started["status_url"])
     assert (ended["state"], ended["counts"]["restored"]) == ("complete", 7)
 
 
-async def test_trouble_that_stays_is_recorded_with_its_cause(world: _World) -> None:
+async def test_trouble_that_stays_is_recorded_with_its_cause(world: RestoreApi) -> None:
     world.archive.trouble = [SourceUnavailableError("Graph is out of reach.")] * 50
     _, started = await world.post(EVERYTHING)
     ended = await world.ended(started["status_url"])
@@ -249,8 +142,65 @@ async def test_trouble_that_stays_is_recorded_with_its_cause(world: _World) -> N
     assert "Graph is out of reach." in ended["error"]
 
 
-async def test_what_no_further_try_can_cure_ends_it_at_once(world: _World) -> None:
+async def test_what_no_further_try_can_cure_ends_it_at_once(world: RestoreApi) -> None:
     world.archive.trouble = [AccessDeniedError("Grant MailboxItem.ImportExport.All.")]
     _, started = await world.post(EVERYTHING)
     ended = await world.ended(started["status_url"])
     assert (ended["state"], ended["error"]) == ("failed", "Grant MailboxItem.ImportExport.All.")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("acme/restores?limti=5", "'limti'; there are: limit"),
+        ("acme/restores/restore-acme-0?limit=5", "'limit'; this address takes none"),
+        (f"acme/resources/{MAILBOX.id}/snapshots?limit=5", "this address takes none"),
+        (f"acme/resources/{MAILBOX.id}/snapshots/1/items?offset=5", "there are: parent, limit, token"),
+        (f"acme/resources/{MAILBOX.id}/snapshots/1/missing?x=", "this address takes none"),
+    ],
+)
+async def test_a_query_that_nobody_knows_is_a_bad_request(world: RestoreApi, path: str, words: str) -> None:
+    status, refused = await world.get(path)
+    assert status == 400
+    assert words in refused["detail"]
+
+
+async def test_a_function_key_may_stand_in_the_query(world: RestoreApi) -> None:
+    assert (await world.get("acme/restores?limit=5&code=secret"))[0] == 200
+
+
+async def test_a_damaged_restore_point_says_which_others_can_be_used(world: RestoreApi) -> None:
+    world.archive.catalogs = dict.fromkeys((1, 2, 3), world.archive.catalogs[1])
+    world.archive.damaged = {2}
+    status, listed = await world.get(f"acme/resources/{MAILBOX.id}/snapshots")
+    assert status == 200
+    assert [(entry["seq"], entry["state"]) for entry in listed["snapshots"]] == [
+        (3, "complete"),
+        (2, "damaged"),
+        (1, "complete"),
+    ]
+    for status, refused in (
+        await world.get(f"acme/resources/{MAILBOX.id}/snapshots/2/items"),
+        await world.get(f"acme/resources/{MAILBOX.id}/snapshots/2/missing"),
+        await world.post({**EVERYTHING, "seq": 2}),
+    ):
+        assert status == 409
+        assert refused["detail"].endswith("these can be used: 1, 3.")
+    at_2 = {**EVERYTHING, "at": "2026-11-03T12:00:00Z"}
+    del at_2["seq"]
+    status, started = await world.post(at_2)
+    assert (status, started["seq"]) == (202, 1)
+    assert (await world.ended(started["status_url"]))["state"] == "complete"
+
+
+async def test_a_record_that_is_damaged_later_ends_the_restore_with_advice(world: RestoreApi) -> None:
+    world.archive.catalogs = dict.fromkeys((1, 2), world.archive.catalogs[1])
+    world.target.gate.clear()
+    _, started = await world.post(EVERYTHING)
+    await world.target.reached.wait()
+    world.archive.damaged = {1}
+    world.target.gate.set()
+    ended = await world.ended(started["status_url"])
+    assert ended["state"] == "failed"
+    assert ended["error"].endswith("these can be used: 2.")
+    assert ended["counts"]["restored"] == 1

@@ -1,5 +1,6 @@
 """Slices lose nothing and double nothing, wherever a process dies and however often it runs again."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -59,7 +60,12 @@ class World:
         self.journal = MemoryJournal(self.crashes)
         self.target = MemoryTarget(self.crashes)
         self.restores = Restores(
-            self.archive, {ResourceKind.MAILBOX: self.target}, self.journal, budget, clock or Ticking()
+            self.archive,
+            {ResourceKind.MAILBOX: self.target},
+            self.journal,
+            budget,
+            clock or Ticking(),
+            asyncio.Semaphore(2),
         )
 
     async def run(self, request: RestoreRequest = REQUEST, replay_every_slice: bool = False) -> Restore:
@@ -300,3 +306,25 @@ async def test_batches_are_bounded_by_items_and_bytes() -> None:
     representation = replace(large.representations[0], size_bytes=BATCH_BYTES // 2 + 1)
     version = replace(large, representations=(representation,))
     assert [len(batch) for batch in batches([version] * 3)] == [1, 1, 1]
+
+
+async def test_a_cancelled_restore_begins_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared_code.restore.slice.BATCH_ITEMS", 2)
+    for writes in range(1, 7):
+        world = World()
+        await world.restores.start(REQUEST)
+        journal = world.journal
+
+        async def cancel_after(journal: MemoryJournal = journal, writes: int = writes) -> bool:
+            return len(journal.folder_entries) + len(journal.items) >= writes
+
+        monkeypatch.setattr(journal, "cancel_asked", lambda restore_id, asked=cancel_after: asked())
+        step = await world.restores.restore_slice(REQUEST, "")
+        while not step.done:
+            step = await world.restores.restore_slice(REQUEST, step.position)
+        assert step.cancelled
+        assert len(journal.folder_entries) == min(writes, 3)
+        assert len(world.target.contents) == (0 if writes <= 3 else 2 if writes <= 5 else 4)
+        closed = await world.restores.close(REQUEST, cancelled=True)
+        assert (closed.state, closed.counts.restored) == (RestoreState.CANCELLED, len(world.target.contents))
+        assert (await world.restores.close(REQUEST)).state is RestoreState.CANCELLED

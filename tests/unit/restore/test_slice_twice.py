@@ -38,6 +38,7 @@ async def test_two_at_once_double_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         MemoryJournal(crashes),
         RestoreBudget(seconds=300, size_bytes=1 << 30, items=10**6),
         Ticking(),
+        asyncio.Semaphore(2),
     )
     await restores.start(REQUEST)
     await asyncio.gather(restores.restore_slice(REQUEST, ""), restores.restore_slice(REQUEST, ""))
