@@ -16,7 +16,7 @@ from shared_code.model.resource import Resource
 
 FORMAT_VERSION = 1
 # A snapshot's number has eight digits in the names of blobs.
-MOST_SEQ = 99_999_999
+MOST_SEQ = 999_999_999_999
 
 
 class SegmentKind(StrEnum):

@@ -18,9 +18,9 @@ import re
 from shared_code.model.snapshot import SegmentKind
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-# Numbers are padded to sort by name, and may grow beyond that.
-_SNAPSHOT = re.compile(r".*/snapshots/(\d{8,18})\.json")
-_PROGRESS = re.compile(r".*/progress/(\d{8,18})-(\d{5,18})\.json")
+# Numbers are padded to sort by name, and may grow beyond that, up to MOST_SEQ.
+_SNAPSHOT = re.compile(r".*/snapshots/(\d{8,12})\.json")
+_PROGRESS = re.compile(r".*/progress/(\d{8,12})-(\d{5,12})\.json")
 
 
 def random_name() -> str:
