@@ -15,7 +15,7 @@ from shared_code.model.outcome import Counts, ItemFailure, ItemSkip, SkipCause
 from shared_code.model.resource import Resource
 
 FORMAT_VERSION = 1
-# A snapshot's number has eight digits in the names of blobs.
+# A snapshot's number has eight to twelve digits in the names of blobs.
 MOST_SEQ = 999_999_999_999
 
 
