@@ -5,11 +5,11 @@ import gc
 
 import azure.durable_functions as df
 
-from functions import backup, browse, protection, restore, restore_work, retention, service
+from functions import backup, browse, customers, health, protection, restore, restore_work, retention
 
 app = df.DFApp()
-for blueprint in (backup.bp, browse.bp, protection.bp, restore.bp, restore_work.bp, retention.bp, service.bp):
-    app.register_functions(blueprint)
+for module in (backup, browse, customers, health, protection, restore, restore_work, retention):
+    app.register_functions(module.bp)
 
 # What is loaded by now, most of it the Graph SDK, stays: no collection is to go through it again and again. It is let
 # go at the end, or libraries that look for what is left over would find it.

@@ -13,8 +13,8 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
-from functions.engine import is_under_way
-from functions.http import answer, answers_problems, first_line
+from functions.engine import is_under_way, reason_of
+from functions.http import answer, answers_problems, only_query
 from functions.window import ATTEMPTS, window
 from shared_code.backup.runs import CustomerRuns, Round, Step
 from shared_code.backup.schedule import manual_run_id, nightly_run_id
@@ -86,6 +86,7 @@ async def _start_nightly(
 async def start_run(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Start a run now, or go on with the last one if it was interrupted. 409 while one of that customer is under
     way."""
+    only_query(req)
     app = application()
     customer_id = check_customer_id(req.route_params["customer"])
     customer, has_left, recent = await asyncio.gather(
@@ -165,7 +166,7 @@ def backup_customer(context: df.DurableOrchestrationContext) -> Generator[Any, A
             return
         yield context.call_activity_with_retry("close_run", retry, names)
     except Exception as error:
-        yield context.call_activity_with_retry("fail_run", retry, {**names, "error": first_line(error)})
+        yield context.call_activity_with_retry("fail_run", retry, {**names, "error": reason_of(error)})
         raise
 
 

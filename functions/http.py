@@ -63,15 +63,18 @@ def store_warnings(immutable: bool | None) -> list[str]:
 def answers_problems(
     handler: Callable[_P, Awaitable[func.HttpResponse]],
 ) -> Callable[_P, Awaitable[func.HttpResponse]]:
-    """Turn the errors of a handler into problem+json. What is not a BackupError is logged and answered as a 500
-    that tells nothing of the inside."""
+    """Turn the errors of a handler into problem+json. What is no fault of the caller is logged; what is not even a
+    BackupError is answered as a 500 that tells nothing of the inside."""
 
     @wraps(handler)
     async def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> func.HttpResponse:
         try:
             return await handler(*args, **kwargs)
         except errors.BackupError as error:
-            return problem(_status_of(error), _title_of(error), error.message)
+            status = _status_of(error)
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                _log.error("%s: %s %r %r", handler.__name__, type(error).__name__, error.message, error.context)
+            return problem(status, _title_of(error), error.message)
         except Exception:  # noqa: BLE001 - the boundary of the trigger
             _log.exception("unexpected error in %s", handler.__name__)
             return problem(
@@ -96,12 +99,6 @@ def _title_of(error: errors.BackupError) -> str:
         return "Settings not usable"
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in type(error).__name__)
     return words.removesuffix(" error").strip().capitalize()
-
-
-def first_line(error: Exception) -> str:
-    """What may be recorded of an orchestration's error: behind the first line the platform puts a stack trace, which is
-    nobody's business outside."""
-    return (str(error).splitlines() or ["unknown"])[0][:1000]
 
 
 def problem(

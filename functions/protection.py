@@ -5,7 +5,7 @@ from __future__ import annotations
 import azure.durable_functions as df
 import azure.functions as func
 
-from functions.http import BadRequestError, answer, answers_problems, json_object
+from functions.http import BadRequestError, answer, answers_problems, json_object, only_query
 from shared_code.errors import ConfigError
 from shared_code.model.protection import ProtectionSettings
 from shared_code.wiring import application
@@ -17,6 +17,7 @@ bp = df.Blueprint()
 @answers_problems
 async def get_protection(req: func.HttpRequest) -> func.HttpResponse:
     """The customer's settings."""
+    only_query(req)
     app = application()
     customer = await app.customers.get(req.route_params["customer"])
     return answer((await app.protection_ledger.settings(customer.id)).to_json())
@@ -26,6 +27,7 @@ async def get_protection(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def put_protection(req: func.HttpRequest) -> func.HttpResponse:
     """Agree on other settings. 400 for those that cannot be kept."""
+    only_query(req)
     body = json_object(req, {"earlier_versions": int})
     if "earlier_versions" not in body:
         raise BadRequestError("'earlier_versions' is missing.")

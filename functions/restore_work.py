@@ -10,8 +10,8 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
-from functions.engine import is_under_way
-from functions.http import NotFoundError, first_line
+from functions.engine import is_under_way, reason_of
+from functions.http import NotFoundError
 from shared_code.errors import BackupError, ThrottledError
 from shared_code.model.restore import Restore, RestoreState
 from shared_code.restore.restores import Restores
@@ -108,7 +108,7 @@ def restore_resource(context: df.DurableOrchestrationContext) -> Generator[Any, 
                 yield context.call_activity_with_retry("close_restore", retry, names)
                 return
     except Exception as error:
-        yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": first_line(error)})
+        yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": reason_of(error)})
         raise
     context.continue_as_new({**names, "position": position, "waits": waits})
 

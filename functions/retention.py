@@ -17,6 +17,7 @@ from functions.http import (
     answer,
     answers_problems,
     json_object,
+    only_query,
     store_warnings,
     whole_number,
 )
@@ -129,6 +130,7 @@ async def purge_overdue(payload: Any) -> Any:
 @answers_problems
 async def get_retention(req: func.HttpRequest) -> func.HttpResponse:
     """The customer's terms, and what the last daily pass found."""
+    only_query(req)
     retention = await _retention(req.route_params["customer"])
     report = await retention.last_expiry()
     last = {"last_pass": report.to_json() if report else None}
@@ -139,6 +141,7 @@ async def get_retention(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def put_retention(req: func.HttpRequest) -> func.HttpResponse:
     """Agree on another retention, in days. 400 with the arithmetic when it cannot be kept."""
+    only_query(req)
     body = json_object(req, {"retention_days": int})
     if "retention_days" not in body:
         raise BadRequestError("'retention_days' is missing.")
@@ -153,6 +156,7 @@ async def put_retention(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def list_holds(req: func.HttpRequest) -> func.HttpResponse:
     """All legal holds, lifted ones too."""
+    only_query(req)
     retention = await _retention(req.route_params["customer"])
     return answer({"holds": [hold.to_json() for hold in await retention.holds()]})
 
@@ -162,6 +166,7 @@ async def list_holds(req: func.HttpRequest) -> func.HttpResponse:
 async def change_hold(req: func.HttpRequest) -> func.HttpResponse:
     """Put a resource on hold for a ``reason``, or lift the hold of that reason. What a hold answers names how many
     blobs, previous versions of them too, are held now."""
+    only_query(req)
     body = json_object(req, {"reason": str})
     reason = body.get("reason", "").strip()
     if not 0 < len(reason) <= _MAX_REASON or not reason.isprintable():
@@ -177,6 +182,7 @@ async def change_hold(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def leave(req: func.HttpRequest) -> func.HttpResponse:
     """The customer leaves: no more backups, and what is there runs out by itself. Nothing is deleted by this."""
+    only_query(req)
     retention = await _retention(req.route_params["customer"])
     return answer((await retention.leave()).to_json(), HTTPStatus.ACCEPTED)
 
@@ -185,6 +191,7 @@ async def leave(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def come_back(req: func.HttpRequest) -> func.HttpResponse:
     """Take the departure back, as long as the customer is not erased: backups go on."""
+    only_query(req)
     retention = await _retention(req.route_params["customer"])
     departure = await retention.come_back()
     if departure is None:
@@ -196,6 +203,7 @@ async def come_back(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def get_departure(req: func.HttpRequest) -> func.HttpResponse:
     """How far the erasure of a customer that has left is; the certificate once everything is gone."""
+    only_query(req)
     retention = await _retention(req.route_params["customer"])
     departure = await retention.departure()
     if departure is None:
@@ -208,6 +216,7 @@ async def get_departure(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def list_damage(req: func.HttpRequest) -> func.HttpResponse:
     """Every item that was ever found damaged, and whether a backup has stored it again since."""
+    only_query(req)
     retention = await _retention(req.route_params["customer"])
     return answer({"damaged": [item.to_json() for item in await retention.damaged()]})
 
@@ -220,6 +229,7 @@ async def list_damage(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def verify_snapshot(req: func.HttpRequest) -> func.HttpResponse:
     """Check the structure of one snapshot now: is everything there that it names?"""
+    only_query(req)
     retention = await _retention(req.route_params["customer"])
     seq = whole_number(req.route_params["seq"], "seq", 1, MOST_SEQ)
     report = await retention.verify(req.route_params["resource"], seq)
@@ -238,7 +248,7 @@ async def _retention(customer_id: str) -> CustomerRetention:
 async def _store_json(req: func.HttpRequest) -> dict[str, Any]:
     """What every report says of the store itself."""
     app = application()
-    immutable = await app.is_immutable(await app.customers.get(req.route_params["customer"]))
+    immutable = await app.own_container(await app.customers.get(req.route_params["customer"])).is_immutable()
     return {"immutable": immutable, "warnings": store_warnings(immutable)}
 
 

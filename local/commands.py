@@ -11,10 +11,10 @@ _ROOT = Path(__file__).resolve().parent.parent
 USAGE = """usage: python3 dev.py COMMAND [ARGUMENTS]
 
   demo    the service's main job before your eyes: --keep, --mail DIR, --files DIR, --users N
-  serve   the storage emulator, the tenant simulator and the functions host, until Ctrl-C: --port N
+  serve   the storage emulator, the tenant simulator and the functions host, until Ctrl-C: --port N, --timers
   test    all tests; arguments go to pytest
   check   ruff, mypy, import-linter
-  bench   the benchmarks; arguments go to them
+  bench   the benchmarks: --quick, and the names of those to run
 """
 CHECKS = (
     ("ruff check", ["-m", "ruff", "check", "."]),
@@ -26,9 +26,13 @@ CHECKS = (
 
 def main(arguments: list[str]) -> int:
     """Prepare the environment and run one command in it. Returns the exit code: 3 when nothing could be run."""
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(USAGE)
+        return 0
     if not arguments or arguments[0] not in ("demo", "serve", "test", "check", "bench"):
-        print(USAGE, file=sys.stderr)
-        return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
+        unknown = f"There is no command {arguments[0]!r}.\n" if arguments else ""
+        print(unknown + USAGE, file=sys.stderr)
+        return 2
     command, rest = arguments[0], arguments[1:]
     try:
         python = install.prepare(_ROOT, azurite=command != "check")

@@ -36,6 +36,7 @@ def _serve() -> int:
                 "host": stack.host_url,
                 "tenant": stack.tenant_url,
                 "storage": stack.blob_connection_string,
+                "logs": str(stack.logs),
             }
             print(json.dumps(addresses), flush=True)
             stack.watch()

@@ -26,7 +26,7 @@ from shared_code.backup.run_plan import RunPlan, run_plan
 from shared_code.backup.runs import CustomerRuns
 from shared_code.backup.schedule import NightlyWindow
 from shared_code.config import GraphCredential, Settings, load_settings
-from shared_code.errors import BlobNotFoundError, InvalidIdError, NotImmutableError
+from shared_code.errors import InvalidIdError
 from shared_code.graph.client import GraphClient
 from shared_code.graph.credentials import (
     LocalTokenCredential,
@@ -61,6 +61,7 @@ from shared_code.restore.ports import Target
 from shared_code.restore.restores import Restores
 from shared_code.restore.results import RestoreBudget
 from shared_code.service.contract import KeptContract
+from shared_code.service.own_container import OwnContainer
 from shared_code.service.retention import CustomerRetention
 from shared_code.storage_clients import blobs_of, purge_blobs_of, tables_of
 from shared_code.vault.azure_blob import AzureBlobStore, AzurePurge, PolicyMode
@@ -131,13 +132,14 @@ class Application:
     def _keeping(self, customer: Customer) -> VaultKeeping:
         return VaultKeeping(self._store(customer), customer.id, Path(gettempdir()), time.monotonic)
 
-    async def is_immutable(self, customer: Customer) -> bool | None:
-        """Whether the customer's container enforces WORM and nobody can take its policies off; None while there is no
-        container. Raises VaultError."""
-        try:
-            return await self._store(customer).is_immutable() and self.settings.worm_locked
-        except BlobNotFoundError:
-            return None
+    def own_container(self, customer: Customer) -> OwnContainer:
+        """The customer's container, whether and how it is protected."""
+        return OwnContainer(
+            self._store(customer),
+            self.contract(customer),
+            policies_locked=self.settings.worm_locked,
+            local_run=self.settings.local_run,
+        )
 
     async def purge(self, customer: Customer) -> PurgeReport:
         """Delete what the platform should have deleted, with the purge job's own identity; see purge.purge."""
@@ -188,7 +190,7 @@ class Application:
             customer,
             runs=self.run_ledger,
             directory=TenantDirectory(graph),
-            container=_Container(self._store(customer), self.contract(customer), self.settings),
+            container=self.own_container(customer),
             agreement=lambda: self._agreement(customer.id),
             copiers=lambda kind, agreed: self._copier(customer, agreed, kind),
             now=self.now,
@@ -267,32 +269,6 @@ class Application:
                 return certificate_credential(tenant_id, settings.graph_client_id, certificate)
             case GraphCredential.MANAGED_IDENTITY:
                 return federated_credential(tenant_id, settings.graph_client_id)
-
-
-class _Container:
-    """The customer's container, checked before anything is written to it."""
-
-    def __init__(self, store: AzureBlobStore, contract: KeptContract, settings: Settings) -> None:
-        self._store = store
-        self._contract = contract
-        self._settings = settings
-
-    async def prepare(self) -> bool:
-        try:
-            immutable = await self._store.is_immutable()
-        except BlobNotFoundError:
-            await self._store.create_container()
-            immutable = await self._store.is_immutable()
-        immutable = immutable and self._settings.worm_locked
-        if not immutable and not self._settings.local_run:
-            raise NotImmutableError(
-                "The customer's container has no version-level WORM, so backups could be deleted. Create the storage "
-                "account with immutableStorageWithVersioning enabled; only local runs may write to such a store."
-            )
-        return immutable
-
-    async def keep_record(self) -> None:
-        await self._contract.keep()
 
 
 def _is_customer_id(value: str) -> bool:

@@ -137,10 +137,7 @@ class Governor:
             await self._wait_for_pauses(scopes)
 
     async def _wait_for_pauses(self, scopes: set[str]) -> None:
-        while (
-            wait_s := max((self._pauses.get(scope, -math.inf) for scope in scopes), default=-math.inf)
-            - self._monotonic()
-        ) > 0:
+        while (wait_s := self._paused_s(scopes)) > 0:
             if wait_s > self._most_wait_s:
                 raise ThrottledError("Graph asked to slow down; this tenant is left alone until then.", wait_s)
             await self._sleep(min(wait_s, _READ_EVERY_S) if self._shared else wait_s)

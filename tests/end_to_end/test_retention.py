@@ -117,7 +117,7 @@ def test_a_store_that_enforces_nothing_is_named_in_every_report(service: Service
     resource = customer.resource("drive", _backed_up(customer))
     verified = f"/api/customers/{customer.id}/resources/{resource}/snapshots/1/verify"
     reports = [
-        service.call("GET", "/api/health").json(),
+        service.call("GET", "/api/stores").json(),
         customer.get("/retention"),
         customer.get(f"/runs/{customer.get('/runs')['runs'][0]['run_id']}"),
         service.call("POST", verified).json(),

@@ -191,7 +191,9 @@ def test_without_a_command_the_usage_is_shown(
     arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert commands.main(arguments) == code
-    assert "usage: python3 dev.py" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "usage: python3 dev.py" in (printed.err if code else printed.out)
+    assert all(f"There is no command {unknown!r}." in printed.err for unknown in arguments if code)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,6 @@ async def test_unlocked_policies_are_never_reported_as_immutable(
     monkeypatch.setattr(wiring, "AzureBlobStore", store)
     settings = load_settings({**LOCAL, "BACKUP_WORM_MODE": mode})
     app = Application(settings, lambda: datetime.now(UTC))
-    assert await app.is_immutable(CUSTOMER) is reported
-    container = wiring._Container(app._store(CUSTOMER), app.contract(CUSTOMER), settings)  # the store of every run
+    container = app.own_container(CUSTOMER)
+    assert await container.is_immutable() is reported
     assert await container.prepare() is reported

@@ -37,11 +37,10 @@ WERE_UNREAD = "Its permissions could not be read on the day of the backup."
 @dataclass(slots=True)
 class SharingPlan:
     """What is missing at the target: ``requests`` are (action, body) of the item, and ``notes`` counts by reason what
-    comes back otherwise or not at all. ``made_links`` is how many of the requests are links."""
+    comes back otherwise or not at all."""
 
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
-    made_links: int = 0
 
 
 def stored_permissions(values: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -135,7 +134,6 @@ def _plan_link(plan: SharingPlan, entry: Mapping[str, Any]) -> None:
             return
         body |= {"recipients": [{"objectId": identity["id"]} for identity in known], "sendNotification": False}
     plan.requests.append(("createLink", body))
-    plan.made_links += 1
 
 
 def _plan_grant(plan: SharingPlan, entry: Mapping[str, Any]) -> None:

@@ -7,13 +7,13 @@ from typing import get_type_hints
 
 import azure.durable_functions as df
 
-from functions import backup, restore_work, retention, service
+from functions import backup, customers, restore_work, retention
 from local.host_index import IndexedFunction, index_app
 
 
 def _activities() -> list[IndexedFunction]:
     app = df.DFApp()
-    for blueprint in (backup.bp, restore_work.bp, retention.bp, service.bp):
+    for blueprint in (backup.bp, restore_work.bp, retention.bp, customers.bp):
         app.register_functions(blueprint)
     return [function for function in index_app(app) if function.trigger == "activityTrigger"]
 

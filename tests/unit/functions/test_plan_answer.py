@@ -9,7 +9,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from functions import service
+from functions import customers
 from shared_code.backup.run_plan import RunPlan, run_plan
 from shared_code.backup.schedule import NightlyWindow
 from shared_code.model.tenant_size import TenantSize
@@ -27,12 +27,12 @@ def _application(monkeypatch: pytest.MonkeyPatch) -> None:
         return await run_plan(MemoryRuns(), customer.id, asked, share=0.8, resources_at_once=8)
 
     app = SimpleNamespace(customers=SimpleNamespace(get=get), plan=plan, window=NightlyWindow(20, 8))
-    monkeypatch.setattr(service, "application", lambda: app)
+    monkeypatch.setattr(customers, "application", lambda: app)
 
 
 async def ask(**params: str) -> tuple[int, Any]:
     request = func.HttpRequest("GET", "/api/plan", params=params, route_params={"customer": CUSTOMER.id}, body=b"")
-    handler = service.get_plan._function.get_user_function()
+    handler = customers.get_plan._function.get_user_function()
     answer = await handler(request)
     return answer.status_code, json.loads(answer.get_body())
 

@@ -7,8 +7,13 @@ import json
 import azure.functions as func
 import pytest
 
-from functions.http import BadRequestError, NotFoundError, answers_problems, first_line
+from functions.engine import reason_of
+from functions.http import BadRequestError, NotFoundError, answers_problems
 from shared_code import errors
+
+BATCH = "Sub-orchestrator function 'backup_batch' failed: it broke"
+WORKER = "Result: Failure\nException: NotImmutableError: No WORM here: make one.\nStack:   File x.py, line 1\n"
+JSON = json.dumps({"Message": WORKER, "StackTrace": "s"})
 
 
 @pytest.mark.parametrize(
@@ -37,6 +42,21 @@ async def test_an_error_is_answered_with_its_status_and_says_what_happened(
     assert body["detail"] == error.message
 
 
+@pytest.mark.parametrize(
+    ("error", "logged"), [(errors.IntegrityError("The record x\ny is bad.", name="x"), 1), (BadRequestError("No."), 0)]
+)
+async def test_what_is_no_fault_of_the_caller_is_logged_in_one_line(
+    error: errors.BackupError, logged: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    @answers_problems
+    async def handler() -> func.HttpResponse:
+        raise error
+
+    await handler()
+    assert len(caplog.records) == logged
+    assert all("IntegrityError" in record.message and "\n" not in record.message for record in caplog.records)
+
+
 async def test_an_unexpected_error_tells_nothing_of_the_inside() -> None:
     @answers_problems
     async def handler() -> func.HttpResponse:
@@ -49,7 +69,18 @@ async def test_an_unexpected_error_tells_nothing_of_the_inside() -> None:
 
 @pytest.mark.parametrize(
     ("text", "recorded"),
-    [("what happened\n  File x.py, line 1", "what happened"), ("", "unknown"), ("x" * 5000, "x" * 1000)],
+    [
+        ("what happened\n  File x.py, line 1", "what happened"),
+        ("", "unknown"),
+        ("x" * 5000, "x" * 1000),
+        ("Activity function 'plan_run' failed: No WORM here.", "No WORM here."),
+        ("Activity function 'plan_run' failed:  No WORM here. \n at Stack", "No WORM here."),
+        (WORKER, "No WORM here: make one."),
+        ("Activity function 'plan_run' failed:  \n " + WORKER, "No WORM here: make one."),
+        (f"Activity function 'plan_run' failed:\n{JSON}\n", "No WORM here: make one."),
+        ("Activity function 'plan_run' failed: {not JSON", "{not JSON"),
+        (BATCH, BATCH),
+    ],
 )
-def test_only_the_first_line_of_an_orchestration_error_is_recorded(text: str, recorded: str) -> None:
-    assert first_line(Exception(text)) == recorded
+def test_the_message_alone_of_an_orchestration_error_is_recorded(text: str, recorded: str) -> None:
+    assert reason_of(Exception(text)) == recorded

@@ -1,8 +1,7 @@
-"""Customers, runs and what is protected, over HTTP; health."""
+"""Customers, their runs and what is protected, over HTTP."""
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +14,7 @@ from functions.http import (
     answer,
     answers_problems,
     json_object,
+    only_query,
     store_warnings,
     whole_number,
 )
@@ -35,30 +35,11 @@ _KINDS = {
 }
 
 
-@bp.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-@answers_problems
-async def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Whether the settings are usable, the ledger answers, and every store there is enforces WORM."""
-    app = application()
-    customers = await app.customers.all()
-    # One store in trouble is told, and is not the whole service's trouble.
-    stores = await asyncio.gather(*map(app.is_immutable, customers), return_exceptions=True)
-    return answer(
-        {
-            "status": "healthy",
-            "customers": len(customers),
-            "local_run": app.settings.local_run,
-            "not_immutable": stores.count(False),
-            "stores_out_of_reach": sum(isinstance(store, BaseException) for store in stores),
-            "warnings": store_warnings(False if False in stores else None),
-        }
-    )
-
-
 @bp.route("customers", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @answers_problems
 async def list_customers(req: func.HttpRequest) -> func.HttpResponse:
     """Every customer."""
+    only_query(req)
     return answer({"customers": [_customer(entry) for entry in await application().customers.all()]})
 
 
@@ -66,6 +47,7 @@ async def list_customers(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def get_customer(req: func.HttpRequest) -> func.HttpResponse:
     """One customer, and since when it has left."""
+    only_query(req)
     return answer(await _with_departure(await application().customers.get(req.route_params["customer"])))
 
 
@@ -73,6 +55,7 @@ async def get_customer(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def put_customer(req: func.HttpRequest) -> func.HttpResponse:
     """Onboard a customer. 201 when it is new, 200 when it is there already, 409 when the id is another tenant's."""
+    only_query(req)
     body = json_object(req, {"display_name": str, "tenant_id": str})
     name = body.get("display_name", "").strip()
     if not 0 < len(name) <= _MAX_NAME or not name.isprintable():
@@ -92,6 +75,7 @@ async def put_customer(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def list_runs(req: func.HttpRequest) -> func.HttpResponse:
     """The customer's runs, newest first."""
+    only_query(req, "limit")
     app = application()
     customer = await app.customers.get(req.route_params["customer"])
     limit = whole_number(req.params.get("limit", "50"), "limit", 1, 500)
@@ -102,6 +86,7 @@ async def list_runs(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def get_run(req: func.HttpRequest) -> func.HttpResponse:
     """One run, with the outcome of every resource."""
+    only_query(req)
     app = application()
     customer = await app.customers.get(req.route_params["customer"])
     run = await app.run_ledger.get(customer.id, req.route_params["run"])
@@ -121,6 +106,7 @@ async def get_run(req: func.HttpRequest) -> func.HttpResponse:
 async def get_plan(req: func.HttpRequest) -> func.HttpResponse:
     """How long a first and a daily run take at least, by Graph's limits, and which limit binds. Numbers of resources in
     the query stand for what no run has found out yet."""
+    only_query(req, *_KINDS, "licences")
     app = application()
     customer = await app.customers.get(req.route_params["customer"])
     asked = {kind: _asked_number(req, name) for name, kind in _KINDS.items()}
@@ -144,6 +130,7 @@ def _asked_number(req: func.HttpRequest, name: str) -> int | None:
 @answers_problems
 async def list_resources(req: func.HttpRequest) -> func.HttpResponse:
     """What is protected, with the newest outcome of each."""
+    only_query(req)
     app = application()
     customer = await app.customers.get(req.route_params["customer"])
     return answer({"resources": [_resource(row) for row in await app.run_ledger.resources(customer.id)]})
@@ -155,6 +142,7 @@ async def rebuild_ledger(req: func.HttpRequest) -> func.HttpResponse:
     """The ledger is lost, or a part of it: put back what the vaults tell of customers, of what is agreed with them and
     of resources. Changes nothing that the ledger knows. Customers without a readable record have to be onboarded again,
     with the same id."""
+    only_query(req)
     found = await application().rebuild_ledger()
     return answer(
         {
