@@ -1,7 +1,7 @@
 """Makes the environment of this project inside its folder: ``.venv`` and ``.local``. Standard library only.
 
-``.venv`` holds the packages of ``requirements-dev.txt``; ``.local/azurite`` the storage emulator, run by the Node
-that comes with one of those packages. Each has a stamp, written last, that says from what it was made: where the
+``.venv`` holds the packages of ``requirements-dev.txt``, in the versions of ``constraints.txt``; ``.local/azurite`` the
+storage emulator, run by the Node that comes with one of those packages. Each has a stamp, written last, that says from what it was made: where the
 stamp does not match, the part is made anew from nothing.
 """
 
@@ -85,7 +85,7 @@ def azurite_folder(root: Path) -> Path:
 
 def _packages_key(root: Path) -> str:
     parts = [f"{sys.version} {sys.platform} {root}"]
-    parts += [_read(root / name) for name in ("requirements.txt", "requirements-dev.txt")]
+    parts += [_read(root / name) for name in ("constraints.txt", "requirements.txt", "requirements-dev.txt")]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

@@ -22,6 +22,7 @@ def project(tmp_path: Path) -> Iterator[Path]:
     """A folder with the files from which the environment is made."""
     (tmp_path / "local" / "azurite").mkdir(parents=True)
     for name in (
+        "constraints.txt",
         "requirements.txt",
         "requirements-dev.txt",
         "local/azurite/package.json",
@@ -65,11 +66,12 @@ def test_the_first_start_makes_both_and_the_second_nothing(project: Path, makers
 
 def test_only_what_has_changed_is_made_again(project: Path, makers: Makers) -> None:
     install.prepare(project)
-    (project / "requirements.txt").write_text("another==1", encoding="utf-8")
-    install.prepare(project)
+    for name in ("requirements.txt", "constraints.txt"):
+        (project / name).write_text("another==1", encoding="utf-8")
+        install.prepare(project)
     (project / "local" / "azurite" / "package-lock.json").write_text("{}", encoding="utf-8")
     install.prepare(project)
-    assert makers.made == [".venv", ".local/azurite", ".venv", ".local/azurite"]
+    assert makers.made == [".venv", ".local/azurite", ".venv", ".venv", ".local/azurite"]
 
 
 def test_checks_need_no_emulator(project: Path, makers: Makers) -> None:
