@@ -1,8 +1,8 @@
 """Makes the environment of this project inside its folder: ``.venv`` and ``.local``. Standard library only.
 
 ``.venv`` holds the packages of ``requirements-dev.txt``, in the versions of ``constraints.txt``; ``.local/azurite`` the
-storage emulator, run by the Node that comes with one of those packages. Each has a stamp, written last, that says from what it was made: where the
-stamp does not match, the part is made anew from nothing.
+storage emulator, run by the Node that comes with one of those packages. Each has a stamp, written last, that says from
+what it was made: where the stamp does not match, the part is made anew from nothing.
 """
 
 import contextlib

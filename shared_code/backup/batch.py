@@ -15,7 +15,7 @@ from shared_code.errors import ThrottledError
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, ItemKind, ItemVersion
 from shared_code.model.outcome import SkipCause
-from shared_code.model.snapshot import FeedState, PartialFile, PendingChange
+from shared_code.model.progress import FeedState, PartialFile, PendingChange
 from shared_code.model.versions import PreviousVersions
 
 BATCH_ITEMS = 500

@@ -11,7 +11,7 @@ from shared_code.backup.state import SliceState
 from shared_code.errors import SourceContentError, SourceError, SourceNotFoundError, ThrottledError
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, ItemVersion
-from shared_code.model.snapshot import PartialFile
+from shared_code.model.progress import PartialFile
 
 # A slice reads at least this much of a file, so that every slice ends behind a new chunk boundary
 # (a chunk is at most 4 MiB).

@@ -10,7 +10,7 @@ from shared_code.backup.ports import Source
 from shared_code.backup.state import SliceState
 from shared_code.errors import SourceUnavailableError
 from shared_code.model.feed import FeedPage
-from shared_code.model.snapshot import FeedState, PendingChange
+from shared_code.model.progress import FeedState, PendingChange
 
 # Feeds read at once: what one Graph $batch takes
 # (learn.microsoft.com/graph/json-batching, 20 requests, checked 2026-11-24).

@@ -9,8 +9,9 @@ from typing import Protocol
 from shared_code.model.feed import FeedPage, Fetched
 from shared_code.model.item import Change, ChunkRef, Form, ItemVersion
 from shared_code.model.lease import StoredBlob
+from shared_code.model.progress import Furthest, Progress
 from shared_code.model.resource import Resource
-from shared_code.model.snapshot import Furthest, Newest, Progress, SegmentKind, SegmentRef, Snapshot
+from shared_code.model.snapshot import Newest, SegmentKind, SegmentRef, Snapshot
 from shared_code.model.versions import PreviousVersions
 
 

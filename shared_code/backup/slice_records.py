@@ -10,8 +10,9 @@ from datetime import datetime
 from shared_code.backup.state import SliceState
 from shared_code.model.lease import CheckpointMark, LeaseTerms
 from shared_code.model.outcome import Counts, ItemFailure
+from shared_code.model.progress import FeedState, PendingChange, Progress
 from shared_code.model.resource import Resource
-from shared_code.model.snapshot import FeedState, PendingChange, Progress, Snapshot
+from shared_code.model.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,9 @@ from shared_code.model.feed import doubted
 from shared_code.model.item import Change, ItemKind, ItemVersion
 from shared_code.model.lease import CheckpointMark, LeaseTerms
 from shared_code.model.outcome import MOST_ATTEMPTS, Counts, ItemFailure, ItemSkip, SkipCause
+from shared_code.model.progress import FeedState, PartialFile, PendingChange
 from shared_code.model.resource import Resource
-from shared_code.model.snapshot import (
-    FeedState,
-    PartialFile,
-    PendingChange,
-    SegmentKind,
-    SegmentRef,
-)
+from shared_code.model.snapshot import SegmentKind, SegmentRef
 
 
 @dataclass(slots=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from shared_code.model.item import Representation
 from shared_code.model.lease import StoredBlob
+from shared_code.model.progress import Furthest, Progress
 from shared_code.model.resource import Resource, check_resource_id
-from shared_code.model.snapshot import Furthest, Newest, Progress, SegmentRef, Snapshot
+from shared_code.model.snapshot import Newest, SegmentRef, Snapshot
 from shared_code.vault.blob_store import BlobStore
 from shared_code.vault.catalog_lookup import SegmentLookup
 from shared_code.vault.catalog_merge import merge_segments

@@ -7,8 +7,9 @@ from collections.abc import Container
 from itertools import count
 
 from shared_code.errors import BlobNotFoundError, IntegrityError, SnapshotNotFoundError
+from shared_code.model.progress import Furthest, Progress
 from shared_code.model.resource import check_resource_id
-from shared_code.model.snapshot import Furthest, Newest, Progress, Snapshot
+from shared_code.model.snapshot import Newest, Snapshot
 from shared_code.vault.blob_names import (
     parse_progress_name,
     parse_snapshot_name,

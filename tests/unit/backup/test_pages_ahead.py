@@ -16,8 +16,8 @@ from shared_code.backup.state import SliceState
 from shared_code.errors import SourceUnavailableError
 from shared_code.model.feed import FeedPage
 from shared_code.model.item import Change, ItemKind
+from shared_code.model.progress import FeedState
 from shared_code.model.resource import Resource, ResourceKind
-from shared_code.model.snapshot import FeedState
 from tests.fakes.backup_bench import TERMS
 
 RESOURCE = Resource(ResourceKind.DRIVE, "d1", "Drive")

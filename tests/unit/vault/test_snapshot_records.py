@@ -15,19 +15,9 @@ from shared_code.errors import (
 from shared_code.model.item import Change, ChunkRef, ItemKind
 from shared_code.model.lease import CheckpointMark
 from shared_code.model.outcome import Counts, ItemFailure, ItemSkip, SkipCause
+from shared_code.model.progress import FeedState, Furthest, PartialFile, PendingChange, Progress
 from shared_code.model.resource import Resource, ResourceKind
-from shared_code.model.snapshot import (
-    MOST_SEQ,
-    FeedState,
-    Furthest,
-    Newest,
-    PartialFile,
-    PendingChange,
-    Progress,
-    SegmentKind,
-    SegmentRef,
-    Snapshot,
-)
+from shared_code.model.snapshot import MOST_SEQ, Newest, SegmentKind, SegmentRef, Snapshot
 from shared_code.vault.customer_vault import CustomerVault
 from shared_code.vault.records import decode_record, encode_record
 from tests.unit.vault.conftest import DRIVE, NOW, World
