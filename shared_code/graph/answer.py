@@ -16,7 +16,7 @@ from shared_code.errors import (
     SourceUnavailableError,
     ThrottledError,
 )
-from shared_code.graph.retry import TRANSIENT_STATUSES, is_throttling, retry_after_s
+from shared_code.graph.retry_policy import TRANSIENT_STATUSES, is_throttling, retry_after_s
 
 # "Use delta query to track changes" and "driveItem: delta", checked 2026-11: a delta token that is no longer
 # known is answered with 410, or with a 40X and one of these codes.

@@ -13,7 +13,7 @@ from typing import Any
 from shared_code.errors import SourceError
 from shared_code.graph.answer import Asked, error_of
 from shared_code.graph.credentials import origin_of
-from shared_code.graph.retry import GiveUp, Retry
+from shared_code.graph.retry_policy import GiveUp, Retry
 
 # "Combine multiple HTTP requests using JSON batching", checked 2026-11.
 MAX_BATCH = 20

@@ -2,7 +2,7 @@
 
 The SDK's builders (``client.graph``) make requests, its adapter sends them; answers are plain JSON, since the
 SDK's typed models take 500 times longer over a page of messages. No middleware of the SDK is in the way:
-retries are decided in ``retry.py``, the pace is kept by ``governor.py`` and redirects are not followed. Downloads and
+retries are decided in ``retry_policy.py``, the pace is kept by ``governor.py`` and redirects are not followed. Downloads and
 uploads by pre-authenticated URLs (``transfers.py``) share the connections and never carry a token.
 """
 
@@ -36,7 +36,7 @@ from shared_code.graph.download import Download
 from shared_code.graph.governor import Governor
 from shared_code.graph.odata import text_of
 from shared_code.graph.retries import Retries, trouble_of
-from shared_code.graph.retry import Attempt, GiveUp, Retry, RetryPolicy, Trouble, retry_after_s
+from shared_code.graph.retry_policy import Attempt, GiveUp, Retry, RetryPolicy, Trouble, retry_after_s
 from shared_code.graph.tolls import Toll
 from shared_code.graph.transfers import Transfers
 from shared_code.graph.turns import Turns

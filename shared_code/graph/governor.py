@@ -28,7 +28,7 @@ from shared_code.graph.pace import (
     take,
 )
 from shared_code.graph.places import Places
-from shared_code.graph.retry import is_throttling, retry_after_s
+from shared_code.graph.retry_policy import is_throttling, retry_after_s
 from shared_code.graph.tolls import Service, Toll, widths_of
 from shared_code.model.graph_limits import MAILBOX_AT_ONCE
 from shared_code.model.pace import TenantPace

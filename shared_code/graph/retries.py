@@ -1,4 +1,4 @@
-"""Carries the decisions of ``retry.py`` out: waits, or raises what is left."""
+"""Carries the decisions of ``retry_policy.py`` out: waits, or raises what is left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import aiohttp
 import httpx
 
 from shared_code.errors import SourceError
-from shared_code.graph.retry import Attempt, GiveUp, Retry, RetryPolicy, Trouble, decide
+from shared_code.graph.retry_policy import Attempt, GiveUp, Retry, RetryPolicy, Trouble, decide
 
 
 class Retries:

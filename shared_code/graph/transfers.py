@@ -16,7 +16,7 @@ from shared_code.graph.answer import Answer, Asked, error_of, unreachable
 from shared_code.graph.credentials import is_loopback_host, origin_of
 from shared_code.graph.download import Download
 from shared_code.graph.retries import Retries, trouble_of
-from shared_code.graph.retry import Attempt, Retry, Trouble, retry_after_s
+from shared_code.graph.retry_policy import Attempt, Retry, Trouble, retry_after_s
 from shared_code.graph.turns import Turns
 
 _MAX_REDIRECTS = 3

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.tenant.control.client import ControlError
-from shared_code.graph.retry import RetryPolicy
+from shared_code.graph.retry_policy import RetryPolicy
 from shared_code.model.run import RunState
 from shared_code.vault.customer_vault import CustomerVault
 from shared_code.vault.memory_blob import MemoryBlobStore

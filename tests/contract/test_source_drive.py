@@ -18,7 +18,7 @@ from shared_code.errors import (
 from shared_code.graph.drives.feed import PAGE_SIZE
 from shared_code.graph.drives.source import DriveSource
 from shared_code.graph.drives.stream import DriveStream
-from shared_code.graph.retry import RetryPolicy
+from shared_code.graph.retry_policy import RetryPolicy
 from shared_code.model.feed import FeedPage, Fetched, FetchState
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.outcome import SkipCause

@@ -22,7 +22,7 @@ from shared_code.graph.client import GraphClient
 from shared_code.graph.directory import TenantDirectory
 from shared_code.graph.drives.source import DriveSource
 from shared_code.graph.mailboxes.source import MailboxSource
-from shared_code.graph.retry import RetryPolicy
+from shared_code.graph.retry_policy import RetryPolicy
 from shared_code.graph.sites.source import SiteSource
 from shared_code.graph.teams.source import TeamSource
 from shared_code.model.resource import Customer, ResourceKind

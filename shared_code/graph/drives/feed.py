@@ -17,8 +17,8 @@ from shared_code.graph.drives.changes import ITEM_SELECT, drive_change
 from shared_code.graph.drives.cursor import DriveCursor
 from shared_code.graph.drives.details import DriveDetails
 from shared_code.graph.drives.versions import VERSIONS_UNREAD, with_versions_gone
-from shared_code.graph.listings import Listings
 from shared_code.graph.odata import next_cursor, prefer, values_of, with_query
+from shared_code.graph.refused_cursors import Listings
 from shared_code.model.feed import FeedPage
 
 PAGE_SIZE = 500

@@ -19,7 +19,7 @@ from shared_code.graph.drives.permissions import (
     with_permissions,
     without_inherited,
 )
-from shared_code.graph.listed_in_batch import all_values
+from shared_code.graph.whole_collections import all_values
 from shared_code.model.item import Change
 
 _GONE = 404

@@ -17,7 +17,7 @@ from shared_code.graph.drives.feed import DriveFeed
 from shared_code.graph.drives.fetch import DriveFetch
 from shared_code.graph.drives.quickxor import QuickXorDigest
 from shared_code.graph.drives.stream import DriveStream
-from shared_code.graph.listings import broken_off
+from shared_code.graph.refused_cursors import broken_off
 from shared_code.model.feed import FeedPage, Fetched
 from shared_code.model.item import Change
 from shared_code.model.resource import Resource

@@ -26,7 +26,7 @@ from shared_code.graph.drives.permissions import (
     sharing_plan,
     stored_permissions,
 )
-from shared_code.graph.listed_in_batch import all_values
+from shared_code.graph.whole_collections import all_values
 from shared_code.model.item import Change
 
 PERMISSION = "Files.ReadWrite.All"

@@ -16,8 +16,8 @@ from shared_code.graph.answer import Asked
 from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
 from shared_code.graph.drives.target_names import split
-from shared_code.graph.listed_in_batch import all_values
 from shared_code.graph.odata import size_of, text_of, time_of
+from shared_code.graph.whole_collections import all_values
 from shared_code.model.item import Change, ItemKind
 from shared_code.model.outcome import SkipCause
 

@@ -26,7 +26,7 @@ from shared_code.graph.concurrency import as_they_come, together
 from shared_code.graph.failure_run import FailureRun
 from shared_code.graph.mailboxes.headers import MAX_TEXT, read_headers
 from shared_code.graph.odata import prefer, text_of, time_of, values_of, with_query
-from shared_code.graph.retry import THROTTLED_STATUS
+from shared_code.graph.retry_policy import THROTTLED_STATUS
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, Form, ItemKind
 from shared_code.model.outcome import SkipCause

@@ -20,9 +20,9 @@ from typing import Any, Self
 from shared_code.errors import SourceError, SourceUnavailableError, ThrottledError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
-from shared_code.graph.listed_in_batch import all_values
 from shared_code.graph.mailboxes.changes import FOLDER_SELECT, ITEM_SELECT, folder_of_feed
 from shared_code.graph.odata import prefer, size_of, text_of, with_query
+from shared_code.graph.whole_collections import all_values
 from shared_code.model.resource import Resource
 
 PAGE_SIZE = 200

@@ -9,8 +9,8 @@ from shared_code.errors import SourceError, SourceUnavailableError, ThrottledErr
 from shared_code.graph.answer import Asked
 from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
-from shared_code.graph.listed_in_batch import all_values
 from shared_code.graph.mailboxes.settings import PERMISSION, rules_of, settings_change, settings_content
+from shared_code.graph.whole_collections import all_values
 from shared_code.model.feed import Fetched, FetchState
 from shared_code.model.item import Change, Form
 from shared_code.model.resource import Resource

@@ -18,7 +18,6 @@ from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
 from shared_code.graph.drives.quickxor import QuickXorDigest
 from shared_code.graph.listing_mark import one_item
-from shared_code.graph.listings import Listings, broken_off
 from shared_code.graph.mailboxes.changes import (
     FOLDER_SELECT,
     FOLDERS_FEED,
@@ -44,6 +43,7 @@ from shared_code.graph.mailboxes.recoverable import RECOVERABLE_FEED, MailboxRec
 from shared_code.graph.mailboxes.settings import PERMISSION, SETTINGS_FEED, settings_change
 from shared_code.graph.mailboxes.settings_source import MailboxSettingsSource
 from shared_code.graph.odata import next_cursor, prefer, text_of, values_of, with_query
+from shared_code.graph.refused_cursors import Listings, broken_off
 from shared_code.model.feed import FeedPage, Fetched, FetchState
 from shared_code.model.item import Change, ItemKind
 from shared_code.model.resource import Resource

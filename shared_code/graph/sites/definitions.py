@@ -16,7 +16,6 @@ from shared_code.errors import SourceError, SourceUnavailableError
 from shared_code.graph.answer import Asked
 from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
-from shared_code.graph.listed_in_batch import all_values
 from shared_code.graph.odata import text_of, values_of, with_query
 from shared_code.graph.sites.columns import COLUMN_SELECT
 from shared_code.graph.sites.names import (
@@ -27,6 +26,7 @@ from shared_code.graph.sites.names import (
     native_json,
     site_id_of,
 )
+from shared_code.graph.whole_collections import all_values
 from shared_code.model.item import Change, ItemKind
 from shared_code.model.outcome import SkipCause
 from shared_code.model.resource import Resource

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from shared_code.errors import InvalidIdError
 from shared_code.graph.answer import Asked
 from shared_code.graph.client import GraphClient
-from shared_code.graph.listed_in_batch import all_values
 from shared_code.graph.odata import text_of, values_of, with_query
+from shared_code.graph.whole_collections import all_values
 from shared_code.model.census import Census, NotCoveredCause, Unseen
 from shared_code.model.resource import Resource, ResourceKind, check_resource_id
 from shared_code.model.run import NotCovered

@@ -25,8 +25,8 @@ from shared_code.graph.drives.quickxor import QuickXorDigest
 from shared_code.graph.drives.source import STREAM_FROM_BYTES
 from shared_code.graph.drives.stream import DriveStream
 from shared_code.graph.listing_mark import whole_listing
-from shared_code.graph.listings import Listings, broken_off
 from shared_code.graph.odata import next_cursor, values_of, with_query
+from shared_code.graph.refused_cursors import Listings, broken_off
 from shared_code.graph.sites.definitions import PERMISSION, SiteDefinitions
 from shared_code.graph.sites.fetch import SiteFetch
 from shared_code.graph.sites.library import FILE_KINDS, LibraryStream, SiteLibraries, drive_id_of, in_drive, in_site

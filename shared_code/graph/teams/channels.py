@@ -17,7 +17,6 @@ from shared_code.graph.answer import Asked
 from shared_code.graph.batch import BatchAnswer
 from shared_code.graph.client import GraphClient
 from shared_code.graph.collection_page import page_values
-from shared_code.graph.listed_in_batch import all_values
 from shared_code.graph.odata import text_of, with_query
 from shared_code.graph.teams.changes import (
     READ,
@@ -29,6 +28,7 @@ from shared_code.graph.teams.changes import (
     team_change,
     unlisted_incoming_change,
 )
+from shared_code.graph.whole_collections import all_values
 from shared_code.model.item import Change
 from shared_code.model.resource import Resource
 

@@ -17,7 +17,7 @@ from shared_code.graph.client import GraphClient
 from shared_code.graph.concurrency import all_of
 from shared_code.graph.drives.quickxor import QuickXorDigest
 from shared_code.graph.listing_mark import mark_of, one_item
-from shared_code.graph.listings import Listings, broken_off
+from shared_code.graph.refused_cursors import Listings, broken_off
 from shared_code.graph.teams.changes import INCOMING, UNLISTED_INCOMING
 from shared_code.graph.teams.channels import TeamChannels
 from shared_code.graph.teams.fetch import TeamFetch

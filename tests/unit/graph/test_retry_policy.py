@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared_code.graph.retry import (
+from shared_code.graph.retry_policy import (
     Attempt,
     GiveUp,
     Retry,
