@@ -1,9 +1,9 @@
 """The only way to Graph's own address, and the only one that carries the token.
 
 The SDK's builders (``client.graph``) make requests, its adapter sends them; answers are plain JSON, since the
-SDK's typed models take 500 times longer over a page of messages. No middleware of the SDK is in the way:
-retries are decided in ``retry_policy.py``, the pace is kept by ``governor.py`` and redirects are not followed. Downloads and
-uploads by pre-authenticated URLs (``transfers.py``) share the connections and never carry a token.
+SDK's typed models take 500 times longer over a page of messages. No middleware of the SDK is in the way: what is
+retried is decided in ``retry_policy.py``, the pace is kept by ``governor.py`` and redirects are not followed. Downloads
+and uploads by pre-authenticated URLs (``transfers.py``) share the connections and never carry a token.
 """
 
 from __future__ import annotations
