@@ -14,7 +14,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from functions.engine import is_under_way, reason_of
-from functions.http import answer, answers_problems, only_query
+from functions.http import answer, answers_problems, json_object, only_query
 from functions.window import ATTEMPTS, window
 from shared_code.backup.runs import CustomerRuns, Round, Step
 from shared_code.backup.schedule import manual_run_id, nightly_run_id
@@ -87,6 +87,7 @@ async def start_run(req: func.HttpRequest, client: df.DurableOrchestrationClient
     """Start a run now, or go on with the last one if it was interrupted. 409 while one of that customer is under
     way."""
     only_query(req)
+    json_object(req, {})
     app = application()
     customer_id = check_customer_id(req.route_params["customer"])
     customer, has_left, recent = await asyncio.gather(

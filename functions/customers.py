@@ -19,6 +19,7 @@ from functions.http import (
     whole_number,
 )
 from shared_code.backup.run_plan import Basis
+from shared_code.errors import CustomerExistsError
 from shared_code.model.item import format_time
 from shared_code.model.resource import Customer, ResourceKind
 from shared_code.model.run import Run, RunState, RunTask
@@ -54,7 +55,8 @@ async def get_customer(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("customers/{customer}", methods=["PUT"], auth_level=func.AuthLevel.FUNCTION)
 @answers_problems
 async def put_customer(req: func.HttpRequest) -> func.HttpResponse:
-    """Onboard a customer. 201 when it is new, 200 when it is there already, 409 when the id is another tenant's."""
+    """Onboard a customer. 201 when it is new, 200 when it is there already, 409 when the id is another tenant's or the
+    tenant another customer's."""
     only_query(req)
     body = json_object(req, {"display_name": str, "tenant_id": str})
     name = body.get("display_name", "").strip()
@@ -64,6 +66,12 @@ async def put_customer(req: func.HttpRequest) -> func.HttpResponse:
         raise BadRequestError("'tenant_id' is missing: the GUID of the customer's Entra tenant.")
     customer = Customer(req.route_params["customer"], name, body["tenant_id"].lower())
     app = application()
+    for other in await app.customers.all():
+        if other.tenant_id == customer.tenant_id and other.id != customer.id and not await app.has_left(other.id):
+            raise CustomerExistsError(
+                f"This tenant is protected already, as customer {other.id}. Two customers would store it twice: "
+                f"go on with {other.id}, or let it leave first."
+            )
     contract = app.contract(customer)
     await contract.check_owner(customer)
     is_new = await app.customers.add(customer)
@@ -143,6 +151,7 @@ async def rebuild_ledger(req: func.HttpRequest) -> func.HttpResponse:
     of resources. Changes nothing that the ledger knows. Customers without a readable record have to be onboarded again,
     with the same id."""
     only_query(req)
+    json_object(req, {})
     found = await application().rebuild_ledger()
     return answer(
         {

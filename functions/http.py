@@ -145,8 +145,8 @@ def json_object(req: func.HttpRequest, allowed: dict[str, type]) -> dict[str, An
         raise BadRequestError("The body is a JSON object.")
     for name, value in body.items():
         if name not in allowed:
-            known = ", ".join(sorted(allowed))
-            raise BadRequestError(f"Unknown member {name[:40]!r}; there are: {known}.")
+            there_are = f"there are: {', '.join(sorted(allowed))}" if allowed else "this address takes none"
+            raise BadRequestError(f"Unknown member {name[:40]!r}; {there_are}.")
         if not isinstance(value, allowed[name]) or (allowed[name] is int and isinstance(value, bool)):
             raise BadRequestError(f"{name!r} is a JSON {_JSON_NAMES[allowed[name]]}.")
     return body

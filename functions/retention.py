@@ -183,6 +183,7 @@ async def change_hold(req: func.HttpRequest) -> func.HttpResponse:
 async def leave(req: func.HttpRequest) -> func.HttpResponse:
     """The customer leaves: no more backups, and what is there runs out by itself. Nothing is deleted by this."""
     only_query(req)
+    json_object(req, {})
     retention = await _retention(req.route_params["customer"])
     return answer((await retention.leave()).to_json(), HTTPStatus.ACCEPTED)
 
@@ -192,6 +193,7 @@ async def leave(req: func.HttpRequest) -> func.HttpResponse:
 async def come_back(req: func.HttpRequest) -> func.HttpResponse:
     """Take the departure back, as long as the customer is not erased: backups go on."""
     only_query(req)
+    json_object(req, {})
     retention = await _retention(req.route_params["customer"])
     departure = await retention.come_back()
     if departure is None:
@@ -230,6 +232,7 @@ async def list_damage(req: func.HttpRequest) -> func.HttpResponse:
 async def verify_snapshot(req: func.HttpRequest) -> func.HttpResponse:
     """Check the structure of one snapshot now: is everything there that it names?"""
     only_query(req)
+    json_object(req, {})
     retention = await _retention(req.route_params["customer"])
     seq = whole_number(req.route_params["seq"], "seq", 1, MOST_SEQ)
     report = await retention.verify(req.route_params["resource"], seq)

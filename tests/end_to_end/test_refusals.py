@@ -72,6 +72,15 @@ def test_a_customer_id_cannot_be_given_to_another_tenant(service: Service, custo
     assert customer.get("")["tenant_id"] == customer.tenant_id
 
 
+def test_a_tenant_is_protected_once(service: Service, customer: Customer) -> None:
+    again = {"display_name": "Once more", "tenant_id": customer.tenant_id.upper()}
+    status, detail = _problem(service, "PUT", f"/api/customers/{customer.id}-2", again)
+    assert (status, f"customer {customer.id}" in detail) == (409, True)
+    assert service.call("GET", f"/api/customers/{customer.id}-2").status_code == 404
+    assert service.call("POST", f"/api/customers/{customer.id}/departure").status_code == 202
+    assert service.call("PUT", f"/api/customers/{customer.id}-2", again).status_code == 201
+
+
 @pytest.fixture
 def backed_up(customer: Customer) -> tuple[Customer, dict[str, Any]]:
     user = customer.add_user()
