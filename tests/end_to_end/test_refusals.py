@@ -65,6 +65,18 @@ def test_a_body_that_is_not_json_is_refused(service: Service, customer: Customer
         assert "JSON" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("method", ["POST departure", "DELETE departure", "POST runs"])
+def test_what_an_address_does_not_take_is_refused_before_anything_is_done(
+    service: Service, customer: Customer, method: str
+) -> None:
+    verb, _, path = method.partition(" ")
+    for query, body in (("?at=2027-01-01", None), ("", {"at": "2027-01-01"})):
+        status, detail = _problem(service, verb, f"/api/customers/{customer.id}/{path}{query}", body)
+        assert (status, "'at'" in detail, "takes none" in detail) == (400, True, True)
+    assert customer.get("")["left_at"] is None
+    assert customer.get("/runs")["runs"] == []
+
+
 def test_a_customer_id_cannot_be_given_to_another_tenant(service: Service, customer: Customer) -> None:
     other = {"display_name": "Other", "tenant_id": "99999999-9999-9999-9999-999999999999"}
     status, detail = _problem(service, "PUT", f"/api/customers/{customer.id}", other)
