@@ -76,6 +76,8 @@ class ResourceCopier:
         newest, damaged = await asyncio.gather(self._vault.newest(resource), self._damage.damaged(resource.id))
         if newest.unreadable:
             _log.error("the records of snapshots %s of %s are damaged", newest.unreadable, resource.id)
+            await self._damage.reopen(resource.id, newest.unreadable)
+            damaged = await self._damage.damaged(resource.id)
         if newest.snapshot and newest.snapshot.run_id == run_id:
             return SliceResult(ResourceOutcome.of(newest.snapshot))
         state = await self._begin(resource, run_id, newest)
@@ -124,7 +126,7 @@ class ResourceCopier:
     async def _fetch_damaged(self, state: SliceState) -> None:
         """Put what verification has found damaged first in line of a new snapshot."""
         keys = sorted(state.damaged)
-        if not keys or state.slice_number > 1:
+        if not keys or not state.begins:
             return
         catalog = await self._vault.open_catalog(state.all_segments)
         try:
@@ -194,7 +196,7 @@ class ResourceCopier:
             _log.info("snapshot %s of %s was committed elsewhere", state.seq, state.resource.id)
             snapshot = winner
         if state.repaired:
-            await self._damage.repaired(state.resource.id, sorted(state.repaired))
+            await self._damage.repaired(state.resource.id, sorted(state.repaired), snapshot.seq)
         return SliceResult(ResourceOutcome.of(snapshot))
 
     async def _bury(self, state: SliceState) -> None:

@@ -93,8 +93,12 @@ class Damage(Protocol):
         """(feed, item id) of items whose stored content is damaged."""
         ...
 
-    async def repaired(self, resource_id: str, items: Sequence[tuple[str, str]]) -> None:
-        """These have been stored again, or are gone at the source."""
+    async def repaired(self, resource_id: str, items: Sequence[tuple[str, str]], seq: int) -> None:
+        """These have been stored again with snapshot ``seq``, or are gone at the source."""
+        ...
+
+    async def reopen(self, resource_id: str, seqs: Collection[int]) -> None:
+        """What was stored again with these snapshots is damaged as before: their records are."""
         ...
 
 

@@ -64,6 +64,7 @@ def first_state(start: Start, latest: Snapshot | None) -> SliceState:
         ),
         failures={(entry.feed, entry.change.item_id): entry for entry in failures if _is_of_feed(entry)},
         skips={(entry.feed, entry.item_id): entry for entry in latest.skips} if latest else {},
+        begins=True,
     )
 
 

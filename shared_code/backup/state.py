@@ -40,6 +40,8 @@ class SliceState:
     merged: bool = False
     repaired: set[tuple[str, str]] = field(default_factory=set)
     times_begun_anew: int = 0
+    begins: bool = False
+    """Whether this is the first slice of what becomes a snapshot."""
     damaged: frozenset[tuple[str, str]] = frozenset()
     """The damage list when the slice began: nothing of what is stored of these is referred to again."""
     written: dict[tuple[str, str], ItemVersion] = field(default_factory=dict)

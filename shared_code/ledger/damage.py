@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from azure.data.tables.aio import TableServiceClient
@@ -47,26 +47,27 @@ class CustomerDamage:
         if new:
             # First of all the way to them: damage that no list leads to would be hidden.
             await self._resources.put(self._customer_id, resource_id, {"resource_id": resource_id})
-            await self._items.put_many(
-                self._partition(resource_id), [(row, item.to_json()) for row, item in new.items()]
-            )
+            await self._put(resource_id, list(new.values()))
         return len(new)
 
     async def damaged(self, resource_id: str) -> Sequence[tuple[str, str]]:
         """See Damage."""
         return [(item.feed, item.item_id) for item in await self.all(resource_id) if not item.repaired]
 
-    async def repaired(self, resource_id: str, items: Sequence[tuple[str, str]]) -> None:
+    async def repaired(self, resource_id: str, items: Sequence[tuple[str, str]], seq: int) -> None:
         """See Damage. The entries stay, marked: older snapshots keep the damage."""
-        done = {_row(feed, item_id) for feed, item_id in items}
-        await self._items.put_many(
-            self._partition(resource_id),
-            [
-                (row, replace(item, repaired=True).to_json())
-                for item in await self.all(resource_id)
-                if (row := _row(item.feed, item.item_id)) in done and not item.repaired
-            ],
-        )
+        done = set(items)
+        changed = [
+            replace(item, repaired=True, repaired_in=seq)
+            for item in await self.all(resource_id)
+            if (item.feed, item.item_id) in done and not item.repaired
+        ]
+        await self._put(resource_id, changed)
+
+    async def reopen(self, resource_id: str, seqs: Collection[int]) -> None:
+        """See Damage."""
+        lost = [item for item in await self.all(resource_id) if item.repaired and item.repaired_in in seqs]
+        await self._put(resource_id, [replace(item, repaired=False, repaired_in=0) for item in lost])
 
     async def all(self, resource_id: str) -> list[DamagedItem]:
         """Every entry of one resource, repaired ones too, by feed and item."""
@@ -76,6 +77,10 @@ class CustomerDamage:
     async def resources(self) -> list[str]:
         """Ids of the resources that have, or had, damaged items."""
         return sorted(row["resource_id"] for row in await self._resources.rows(self._customer_id))
+
+    async def _put(self, resource_id: str, items: Sequence[DamagedItem]) -> None:
+        rows = [(_row(item.feed, item.item_id), item.to_json()) for item in items]
+        await self._items.put_many(self._partition(resource_id), rows)
 
     def _partition(self, resource_id: str) -> str:
         return f"{self._customer_id}:{check_resource_id(resource_id)}"

@@ -13,7 +13,7 @@ from shared_code.model.item import format_time, parse_time
 @dataclass(frozen=True, slots=True)
 class DamagedItem:
     """An item whose stored content is damaged. ``what`` says what is wrong, without content; ``repaired``: a backup has
-    stored it again since."""
+    stored it again since, with snapshot ``repaired_in``."""
 
     resource_id: str
     feed: str
@@ -21,6 +21,7 @@ class DamagedItem:
     what: str
     found_at: datetime
     repaired: bool = False
+    repaired_in: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """JSON form."""

@@ -46,8 +46,11 @@ class CheckpointMark:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Inverse of to_json."""
-        return cls(parse_time(value["at"]), value["retention_days"], value["lease_days"])
+        """Inverse of to_json. Raises ValueError for what no terms can be."""
+        days = value["retention_days"], value["lease_days"]
+        if not all(type(count) is int and abs(count) <= MAX_LEASE_DAYS for count in days):
+            raise ValueError("a checkpoint's days are whole numbers of an ordinary size")
+        return cls(parse_time(value["at"]), *days)
 
 
 @dataclass(frozen=True, slots=True)

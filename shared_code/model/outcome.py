@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Self
 
+from shared_code.errors import UnsupportedFormatError
 from shared_code.model.item import Change
 
 # How many runs try an item before it is given up. A week of daily runs outlasts outages, and throttling by far.
@@ -35,6 +36,11 @@ class SkipCause(StrEnum):
     GIVEN_UP = "given_up"
     """It failed in MOST_ATTEMPTS runs. Unlike the others this is no property of the item: it should have been stored,
     so a snapshot with such a skip is partial."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        """A cause that this release does not know was named by a newer one: its record is no damage."""
+        raise UnsupportedFormatError(f"This release knows no skip cause {value!r}. Use the release that wrote it.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from shared_code.model.outcome import Counts, ItemFailure, ItemSkip, SkipCause
 from shared_code.model.resource import Resource
 
 FORMAT_VERSION = 1
-# A snapshot's number has eight to twelve digits in the names of blobs.
-MOST_SEQ = 999_999_999_999
+# Numbers of snapshots and of slices are columns of 32 bits in the catalog.
+MOST_SEQ = 2_000_000_000
 
 
 class SegmentKind(StrEnum):

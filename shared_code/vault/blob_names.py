@@ -15,12 +15,12 @@ from __future__ import annotations
 import os
 import re
 
-from shared_code.model.snapshot import SegmentKind
+from shared_code.model.snapshot import MOST_SEQ, SegmentKind
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-# Numbers are padded to sort by name, and may grow beyond that, up to MOST_SEQ.
-_SNAPSHOT = re.compile(r".*/snapshots/(\d{8,12})\.json")
-_PROGRESS = re.compile(r".*/progress/(\d{8,12})-(\d{5,12})\.json")
+# Numbers are padded to sort by name, and may grow beyond that.
+_SNAPSHOT = re.compile(r"([^/]+)/snapshots/([0-9]{8,10})\.json")
+_PROGRESS = re.compile(r"([^/]+)/progress/([0-9]{8,10})-([0-9]{5,10})\.json")
 
 
 def random_name() -> str:
@@ -60,12 +60,17 @@ def snapshot_prefix(resource_id: str) -> str:
 
 
 def parse_snapshot_name(name: str) -> int | None:
-    """The number of a snapshot, or None when this is no name of one."""
+    """The number of a snapshot, or None when this is no name that the service gives one."""
     match = _SNAPSHOT.fullmatch(name)
-    return int(match[1]) if match else None
+    seq = int(match[2]) if match else 0
+    return seq if match and 0 < seq <= MOST_SEQ and name == snapshot_name(match[1], seq) else None
 
 
 def parse_progress_name(name: str) -> tuple[int, int] | None:
-    """Snapshot and slice number of a progress record, or None when this is no name of one."""
+    """Snapshot and slice number of a progress record, or None when this is no name that the service gives one."""
     match = _PROGRESS.fullmatch(name)
-    return (int(match[1]), int(match[2])) if match else None
+    if match is None:
+        return None
+    seq, slice_number = int(match[2]), int(match[3])
+    is_possible = 0 < seq <= MOST_SEQ and 0 < slice_number <= MOST_SEQ
+    return (seq, slice_number) if is_possible and name == progress_name(match[1], seq, slice_number) else None

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from shared_code.errors import IntegrityError, InvalidIdError, UnsupportedFormatError
+from shared_code.errors import IntegrityError, InvalidIdError
 
 T = TypeVar("T")
 
@@ -20,17 +20,18 @@ def encode_record(record: Mapping[str, Any]) -> bytes:
 
 
 def decode_record(name: str, data: bytes) -> Mapping[str, Any]:
-    """Inverse of encode_record. Raises IntegrityError naming ``name`` for what is no intact record,
-    UnsupportedFormatError for one that names no format version."""
+    """Inverse of encode_record. Raises IntegrityError naming ``name`` for what is no intact record, or names no format
+    version."""
     try:
         record: dict[str, Any] = json.loads(data)
         digest = record.pop(_DIGEST)
+        is_intact = hashlib.sha256(_canonical(record)).hexdigest() == digest
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise IntegrityError(f"The record {name} is not readable.", name=name) from error
-    if hashlib.sha256(_canonical(record)).hexdigest() != digest:
+    if not is_intact:
         raise IntegrityError(f"The record {name} is damaged: it does not hash to what it says.", name=name)
     if not isinstance(record.get("format"), int):
-        raise UnsupportedFormatError(f"The record {name} names no format version.", name=name)
+        raise IntegrityError(f"The record {name} names no format version.", name=name)
     return record
 
 
@@ -40,7 +41,7 @@ def parse_record(name: str, data: bytes, parse: Callable[[Mapping[str, Any]], T]
     record = decode_record(name, data)
     try:
         return parse(record)
-    except (InvalidIdError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (InvalidIdError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise IntegrityError(f"The record {name} is not what it should be.", name=name) from error
 
 

@@ -155,20 +155,21 @@ class PackScrubber:
     async def _map(
         self, resource_id: str, day: date, share: _Share, items: Sequence[dict[ItemKey, list[int]]]
     ) -> tuple[int, list[int]]:
-        """Note for each finding the items that have content in it. Returns the newest snapshot's number, and those of
-        the restore points that were not searched. The newest is always tried."""
+        """Note for each finding the items that have content in it. Returns the number of the newest snapshot that could
+        be searched (0: of none), which is what the next backup builds on, and those of the restore points that were
+        not. The newest is always tried."""
         numbers = await self._records.numbers(resource_id)
         places = [finding.places for finding in share.findings]
         unmapped: list[int] = []
         searched: tuple[tuple[SegmentRef, ...], list[list[ItemKey]]] | None = None
+        newest = 0
         for seq in reversed(numbers):
-            is_newest = seq == numbers[-1]
-            if not is_newest and self._monotonic() >= share.ends_at:
+            if newest and self._monotonic() >= share.ends_at:
                 unmapped.append(seq)
                 continue
             try:
                 snapshot = await self._records.read(resource_id, seq)
-                if not is_newest and not _is_promised(snapshot, day):
+                if newest and not _is_promised(snapshot, day):
                     break
                 if searched is None or searched[0] != snapshot.segments:  # most days change little, many nothing
                     searched = snapshot.segments, await self._holders(snapshot.segments, places)
@@ -177,10 +178,11 @@ class PackScrubber:
             except _UNREADABLE:
                 unmapped.append(seq)
                 continue
+            newest = newest or seq
             for found, keys in zip(items, searched[1], strict=True):
                 for key in keys:
                     found.setdefault(key, []).append(seq)
-        return (numbers[-1] if numbers else 0), sorted(unmapped)
+        return newest, sorted(unmapped)
 
     async def _holders(self, segments: Sequence[SegmentRef], places: Sequence[Sequence[Place]]) -> list[list[ItemKey]]:
         catalog = OpenCatalog(self._store, segments, self._temp_dir)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from itertools import count
+from typing import Any
 
 from shared_code.errors import BlobNotFoundError, IntegrityError, SnapshotNotFoundError
 from shared_code.model.progress import Furthest, Progress
 from shared_code.model.resource import check_resource_id
-from shared_code.model.snapshot import Newest, Snapshot
+from shared_code.model.snapshot import MOST_SEQ, Newest, Snapshot
 from shared_code.vault.blob_names import (
     parse_progress_name,
     parse_snapshot_name,
@@ -44,6 +45,8 @@ class SnapshotRecords:
         for seq in sorted(found, reverse=True):
             try:
                 snapshot = await self._read(resource_id, seq, found[seq])
+            except SnapshotNotFoundError:  # it has just expired
+                continue
             except IntegrityError:
                 unreadable.append(seq)
                 continue
@@ -89,10 +92,15 @@ class SnapshotRecords:
                 resource_id=resource_id,
                 seq=seq,
             ) from error
-        snapshot = parse_record(name, data, Snapshot.from_json)
-        _check_place(name, self._customer_id == snapshot.customer_id)
-        _check_place(name, (resource_id, seq) == (snapshot.resource.id, snapshot.seq))
-        return snapshot
+
+        def parse(record: Mapping[str, Any]) -> Snapshot:
+            # First of all: a record of another place says nothing, in whatever format it is.
+            _check_place(name, (self._customer_id, seq) == (record["customer_id"], record["seq"]))
+            snapshot = Snapshot.from_json(record)
+            _check_place(name, resource_id == snapshot.resource.id)
+            return snapshot
+
+        return parse_record(name, data, parse)
 
     async def commit(self, snapshot: Snapshot) -> None:
         """Raises BlobExistsError when that number is committed already."""
@@ -104,21 +112,31 @@ class SnapshotRecords:
         """How far snapshot ``seq`` has come. What only a damaged record knows is done again. Raises
         UnsupportedFormatError."""
         first = await self._first_versions(progress_prefix(check_resource_id(resource_id), seq))
-        slices = sorted((parsed[1] for parsed in map(parse_progress_name, first) if parsed), reverse=True)
-        next_slice = slices[0] + 1 if slices else 1
-        for number in slices:
+        slices = {parsed[1] for parsed in map(parse_progress_name, first) if parsed}
+        for number in sorted(slices, reverse=True):
             name = progress_name(resource_id, seq, number)
             try:
-                return Furthest(await self._read_progress(name, first[name], (resource_id, seq, number)), next_slice)
+                progress = await self._read_progress(name, first[name], resource_id, seq, number)
+            except BlobNotFoundError:  # it has just expired
+                continue
             except IntegrityError:
                 _log.exception("a record of a slice is damaged: the slice is done again")
-        return Furthest(None, next_slice)
+                continue
+            return Furthest(progress, _free(slices, number))
+        return Furthest(None, _free(slices, 0))
 
-    async def _read_progress(self, name: str, version_id: str, place: tuple[str, int, int]) -> Progress:
-        progress = parse_record(name, await self._store.read(name, version_id=version_id), Progress.from_json)
-        _check_place(name, self._customer_id == progress.customer_id)
-        _check_place(name, place == (progress.resource.id, progress.seq, progress.slice_number))
-        return progress
+    async def _read_progress(
+        self, name: str, version_id: str, resource_id: str, seq: int, slice_number: int
+    ) -> Progress:
+        place = (self._customer_id, seq, slice_number)
+
+        def parse(record: Mapping[str, Any]) -> Progress:
+            _check_place(name, place == (record["customer_id"], record["seq"], record["slice_number"]))
+            progress = Progress.from_json(record)
+            _check_place(name, resource_id == progress.resource.id)
+            return progress
+
+        return parse_record(name, await self._store.read(name, version_id=version_id), parse)
 
     async def commit_progress(self, progress: Progress) -> None:
         """Raises BlobExistsError when that slice is committed already."""
@@ -128,7 +146,10 @@ class SnapshotRecords:
 
 
 def _free(taken: Container[int], above: int) -> int:
-    return next(number for number in count(above + 1) if number not in taken)
+    free = next(number for number in count(above + 1) if number not in taken)
+    if free > MOST_SEQ:
+        raise IntegrityError("The numbers of a resource's records are used up: a record of the greatest one is there.")
+    return free
 
 
 def _check_place(name: str, is_right: bool) -> None:

@@ -279,3 +279,47 @@ async def test_damage_that_is_found_during_a_run_is_not_built_on(bench: Bench, s
     await bench.run("d1")
     assert await bench.restored(2) == bench.expected()
     assert bench.damage.found[RESOURCE.id] == set()
+
+
+async def test_what_a_snapshot_has_mended_is_damaged_again_when_its_record_is(bench: Bench) -> None:
+    await _fill(bench)
+    bench.damage.found[RESOURCE.id] = {(ROOT_FEED, "v0")}
+    bench.now = NOW + 3 * DAY
+    await bench.run("d3")
+    assert not bench.damage.found[RESOURCE.id]
+    flip(only_version(bench.store, f"{RESOURCE.id}/snapshots/00000004.json"), 50)
+    bench.source.fetched.clear()
+    bench.now = NOW + 4 * DAY
+    await bench.run("d4")
+    assert bench.source.fetched == ["v0"]
+    assert not bench.damage.found[RESOURCE.id]
+    assert await bench.restored(5) == bench.expected()
+
+
+async def test_an_unfinished_snapshot_whose_only_record_is_damaged_still_fetches_what_is(bench: Bench) -> None:
+    await _fill(bench)
+    bench.damage.found[RESOURCE.id] = {(ROOT_FEED, "v0")}
+    for number in range(9):
+        bench.source.put(f"n{number}", Random(number).randbytes(2000))
+    bench.now = NOW + 3 * DAY
+    assert not (await bench.run_slice("d3", SMALL)).done
+    flip(only_version(bench.store, f"{RESOURCE.id}/progress/00000004-00001.json"), 50)
+    await bench.run("d3")
+    assert not bench.damage.found[RESOURCE.id]
+    assert await bench.restored(4) == bench.expected()
+
+
+@pytest.mark.parametrize("planted", ["snapshots/00000003.json", "snapshots/99999999.json"])
+async def test_a_scrub_names_the_items_beside_an_unreadable_newest_record(
+    bench: Bench, tmp_path: Path, planted: str
+) -> None:
+    """The backup goes on with what can be read, so that is what has to be whole."""
+    pack = await _fill(bench)
+    if planted.endswith("00000003.json"):
+        flip(only_version(bench.store, f"{RESOURCE.id}/{planted}"), 50)
+    else:
+        await bench.store.create(f"{RESOURCE.id}/{planted}", b"{}")
+    flip(only_version(bench.store, pack), 100)
+    reports = await scrubbed(bench, tmp_path)
+    assert {item_id for report in reports for _, item_id in items_of(report)} & VICTIMS
+    assert {number for report in reports for number in report.unmapped} == {int(planted[10:18])}

@@ -154,10 +154,14 @@ async def test_damage_is_listed_until_it_is_repaired_and_remembered_after(
     assert await damage.found(TWO, [DamagedItem(TWO, "root", "i1", "the pack is missing", NOW)]) == 1
     keys = [(item.feed, item.item_id) for item in items]
     assert list(await damage.damaged(ONE)) == keys
-    await damage.repaired(ONE, [*keys[1:], ("root", "never damaged")])
-    await damage.repaired(ONE, keys[1:])
+    await damage.repaired(ONE, [*keys[1:], ("root", "never damaged")], 4)
+    await damage.repaired(ONE, keys[1:], 4)
     assert list(await damage.damaged(ONE)) == keys[:1]
     assert [item.repaired for item in await damage.all(ONE)] == [False] + [True] * 149
+    await damage.reopen(ONE, (3,))
+    assert list(await damage.damaged(ONE)) == keys[:1]
+    await damage.reopen(ONE, (4, 5))
+    assert list(await damage.damaged(ONE)) == keys
     assert await damage.resources() == [TWO, ONE]
     assert await DamageLedger(service).of(f"{acme}x").resources() == []
 
@@ -166,7 +170,7 @@ async def test_a_replay_opens_no_damage_again_and_a_new_finding_does(service: Ta
     damage = DamageLedger(service).of(acme)
     item = DamagedItem(ONE, "root", "i1", "the pack is missing", NOW)
     await damage.found(ONE, [item])
-    await damage.repaired(ONE, [("root", "i1")])
+    await damage.repaired(ONE, [("root", "i1")], 5)
     assert await damage.found(ONE, [item]) == 0
     assert list(await damage.damaged(ONE)) == []
     assert await damage.found(ONE, [replace(item, found_at=NOW + DAY)]) == 1

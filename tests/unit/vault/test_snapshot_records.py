@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -164,14 +165,65 @@ async def test_a_damaged_or_planted_record_does_not_hide_the_one_before_it(
     assert (await world.vault.newest(DRIVE)).snapshot == replace(SNAPSHOT, seq=newest.next_seq)
 
 
-@pytest.mark.parametrize("number", [2, 99_999, 100_000])
+@pytest.mark.parametrize("number", [2, 99_999, 100_000, MOST_SEQ])
 async def test_a_damaged_progress_record_does_not_hide_the_one_before_it(world: World, number: int) -> None:
     await world.vault.commit_progress(replace(PROGRESS, seq=1, slice_number=1))
     await world.store.create(f"drive.d1/progress/00000001-{number:05d}.json", b"{}")
-    furthest = await world.vault.furthest(DRIVE, 1)
-    assert furthest == Furthest(replace(PROGRESS, seq=1, slice_number=1), number + 1)
-    await world.vault.commit_progress(replace(PROGRESS, seq=1, slice_number=furthest.next_slice))
-    assert (await world.vault.furthest(DRIVE, 1)).next_slice == number + 2
+    following = 3 if number == 2 else 2
+    assert await world.vault.furthest(DRIVE, 1) == Furthest(replace(PROGRESS, seq=1, slice_number=1), following)
+    await world.vault.commit_progress(replace(PROGRESS, seq=1, slice_number=following))
+    assert (await world.vault.furthest(DRIVE, 1)).next_slice == following + 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "snapshots/000000009.json",
+        "snapshots/x/snapshots/00000009.json",
+        "snapshots/99999999999.json",
+        "snapshots/00000000.json",
+        "progress/00000002-000001.json",
+        "progress/00000002-99999999999.json",
+        "progress/00000002-00000.json",
+    ],
+)
+async def test_a_name_that_the_service_does_not_give_is_no_record(world: World, name: str) -> None:
+    await world.vault.commit_snapshot(SNAPSHOT)
+    await world.store.create(f"drive.d1/{name}", b"")
+    assert await world.vault.newest(DRIVE) == Newest(SNAPSHOT, 2)
+    assert await world.vault.furthest(DRIVE, 2) == Furthest(None, 1)
+
+
+@pytest.mark.parametrize("days", [10**12, "x", None, 1.5, True])
+async def test_a_record_whose_days_are_none_is_damage(world: World, days: Any) -> None:
+    await world.vault.commit_snapshot(SNAPSHOT)
+    record = replace(SNAPSHOT, seq=2).to_json()
+    record["checkpoint"]["lease_days"] = days
+    await world.store.create("drive.d1/snapshots/00000002.json", encode_record(record))
+    assert await world.vault.newest(DRIVE) == Newest(SNAPSHOT, 3, (2,))
+
+
+@pytest.mark.parametrize("depth", [900, 940, 946, 960, 2_000])
+async def test_a_record_of_any_depth_is_damage(world: World, depth: int) -> None:
+    await world.vault.commit_snapshot(SNAPSHOT)
+    await world.store.create(
+        "drive.d1/snapshots/00000002.json", b'{"sha256":"0","x":' + b"[" * depth + b"]" * depth + b"}"
+    )
+    assert await world.vault.newest(DRIVE) == Newest(SNAPSHOT, 3, (2,))
+
+
+async def test_what_a_newer_release_names_is_no_damage(world: World) -> None:
+    record = SNAPSHOT.to_json()
+    record["skips"] = [{"feed": "root", "item_id": "i", "name": "n", "cause": "of_a_later_release"}]
+    await world.store.create("drive.d1/snapshots/00000001.json", encode_record(record))
+    with pytest.raises(UnsupportedFormatError, match="of_a_later_release"):
+        await world.vault.newest(DRIVE)
+
+
+async def test_a_record_of_the_greatest_number_is_said_to_be_in_the_way(world: World) -> None:
+    await world.vault.commit_snapshot(replace(SNAPSHOT, seq=MOST_SEQ))
+    with pytest.raises(IntegrityError, match="used up"):
+        await world.vault.newest(DRIVE)
 
 
 async def test_a_record_of_a_later_format_is_named_so(world: World) -> None:
@@ -179,9 +231,9 @@ async def test_a_record_of_a_later_format_is_named_so(world: World) -> None:
     with pytest.raises(UnsupportedFormatError):
         await world.vault.newest(DRIVE)
     body = {key: value for key, value in SNAPSHOT.to_json().items() if key != "format"}
-    await world.store.create("drive.d1/snapshots/00000002.json", encode_record(body))
-    with pytest.raises(UnsupportedFormatError):
-        await world.vault.newest(DRIVE)
+    await world.store.create("drive.d2/snapshots/00000001.json", encode_record(body))
+    with pytest.raises(IntegrityError, match="no format"):
+        await world.vault.snapshot("drive.d2", 1)
 
 
 async def test_a_record_in_the_wrong_place_is_refused(world: World) -> None:
