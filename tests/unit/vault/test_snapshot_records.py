@@ -8,6 +8,7 @@ import pytest
 
 from shared_code.errors import (
     BlobExistsError,
+    BlobNotFoundError,
     IntegrityError,
     InvalidIdError,
     SnapshotNotFoundError,
@@ -210,6 +211,22 @@ async def test_a_record_of_any_depth_is_damage(world: World, depth: int) -> None
         "drive.d1/snapshots/00000002.json", b'{"sha256":"0","x":' + b"[" * depth + b"]" * depth + b"}"
     )
     assert await world.vault.newest(DRIVE) == Newest(SNAPSHOT, 3, (2,))
+
+
+async def test_a_record_that_expires_while_it_is_looked_for_is_passed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.vault.commit_snapshot(SNAPSHOT)
+    await world.vault.commit_snapshot(replace(SNAPSHOT, seq=2))
+    read = world.store.read
+
+    async def expired(name: str, **options: Any) -> bytes:
+        if name.endswith("2.json"):
+            raise BlobNotFoundError("It has expired.")
+        return await read(name, **options)
+
+    monkeypatch.setattr(world.store, "read", expired)
+    assert await world.vault.newest(DRIVE) == Newest(SNAPSHOT, 3)
 
 
 async def test_what_a_newer_release_names_is_no_damage(world: World) -> None:
