@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from shared_code.errors import BackupError, BlobNotFoundError
-from shared_code.model.contract import Contract, StoredContract
+from shared_code.model.contract import Contract, StoredContract, whole_number
 from shared_code.model.lease import LeaseTerms
 from shared_code.vault.blob_names import random_name
 from shared_code.vault.blob_store import BlobInfo, BlobStore
@@ -24,6 +24,10 @@ ROOM = "customer"
 PREFIX = f"{ROOM}/"
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _A_DAY = timedelta(days=1)
+# What a record cannot say, for anybody who may write to the container may write one. Some 5,000 holds take 1 MiB.
+_MOST_BYTES = 16 * 2**20
+_MOST_NUMBER = 10**9
+_FIRST_YEAR = 2000
 
 
 class CustomerRecord:
@@ -41,6 +45,8 @@ class CustomerRecord:
         for info in sorted(await self._first_versions(), key=_created, reverse=True):
             if newest is not None and _created(info) < written_at:
                 break  # the store tells times in whole seconds: among those of one second their numbers decide
+            if info.size_bytes > _MOST_BYTES:
+                continue
             try:
                 data = await self._store.read(info.name, version_id=info.version_id)
             except BlobNotFoundError:
@@ -77,7 +83,7 @@ class CustomerRecord:
                 return
         if stored is None or stored.contract != contract:
             try:
-                data = _encode(contract, stored.number + 1 if stored else 1)
+                data = _encode(contract, stored.number % _MOST_NUMBER + 1 if stored else 1)
                 await self._store.create(f"{PREFIX}{random_name()}.json", data, until)
             except BlobNotFoundError:  # no container
                 return
@@ -103,13 +109,16 @@ def _encode(contract: Contract, number: int) -> bytes:
 
 
 def _decode(info: BlobInfo, data: bytes) -> StoredContract | None:
-    """None for anything that is no intact record of this format."""
+    """None for anything that is no intact record of this format, or says what cannot have been agreed on."""
     try:
         record = decode_record(info.name, data)
         if record["format"] != FORMAT_VERSION:
             return None
-        number, contract = int(record.get("number", 0)), Contract.from_json(record)
-    except (BackupError, KeyError, TypeError, ValueError, AttributeError):
-        # The last four: a record that hashes to what it says and yet is none. The hash is no secret.
+        number, contract = whole_number(record.get("number", 0), 0, _MOST_NUMBER), Contract.from_json(record)
+    except (BackupError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
+        # All but the first: a record that hashes to what it says and yet is none. The hash is no secret.
         return None
+    latest = info.created_at + _A_DAY if info.created_at else None
+    if any(at.year < _FIRST_YEAR or (latest and at > latest) for at in contract.times):
+        return None  # nothing was agreed on before there was anything, or after it was written down
     return StoredContract(info.name, info.version_id, info.leased_until, number, contract)

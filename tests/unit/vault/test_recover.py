@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared_code.errors import VaultUnavailableError
 from shared_code.model.contract import BroughtBack, Contract
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.protection import ProtectionSettings
@@ -206,7 +207,7 @@ AGREED = Contract(
     ACME,
     400,
     ProtectionSettings(25),
-    (LegalHold("acme", RESOURCE.id, "Case 1: M\u00fcller ./. Acme \ud800", NOW),),
+    (LegalHold("acme", RESOURCE.id, "Case 1: M\u00fcller ./. Acme", NOW),),
     NOW + DAY,
 )
 
@@ -233,7 +234,29 @@ async def test_a_record_of_the_customer_alone_is_still_read(bench: Bench) -> Non
         {"holds": 7},
         {"protection": {"earlier_versions": -1}},
         {"left_at": "yesterday"},
+        {"number": float("inf")},
+        {"number": 10**4299},
+        {"number": -1},
+        {"number": True},
+        {"retention_days": float("inf")},
+        {"retention_days": 10**9},
+        {"retention_days": 6},
+        {"retention_days": "400"},
+        {"protection": {"earlier_versions": 2.5}},
+        {"left_at": "0001-01-01T00:00:00+14:00"},
+        {"left_at": "1999-12-31T00:00:00Z"},
+        {"left_at": "9999-01-01T00:00:00Z"},
+        {"holds": [{"resource_id": "drive.x", "reason": "r", "since": "9999-01-01T00:00:00Z"}]},
+        {"holds": [{"resource_id": "drive.x", "reason": "r", "since": "0001-01-01T00:00:00+14:00"}]},
+        {"holds": [{"resource_id": "drive.x", "reason": "r" * 201, "since": "2026-01-01T00:00:00Z"}]},
+        {"holds": [{"resource_id": "drive.x", "reason": "r\nERROR forged", "since": "2026-01-01T00:00:00Z"}]},
+        {"holds": [{"resource_id": "drive.x", "reason": ["r"], "since": "2026-01-01T00:00:00Z"}]},
+        {"display_name": "A" * 10**6},
+        {"display_name": ["Acme"]},
+        {"note": "x" * (16 * 2**20)},
+        {"note": ["x"], "format": float("nan")},
     ],
+    ids=lambda nonsense: f"{nonsense}"[:80],
 )
 async def test_a_record_that_hashes_right_and_tells_nonsense_is_passed_over(
     bench: Bench, nonsense: dict[str, Any]
@@ -243,7 +266,38 @@ async def test_a_record_that_hashes_right_and_tells_nonsense_is_passed_over(
     record = {"format": 1, **AGREED.to_json(), **nonsense}
     await bench.store.create(f"{PREFIX}ODD.json", encode_record(record), TERMS.until(NOW))
     await bench.store.create(f"{PREFIX}FOREIGN.txt", b"[]", TERMS.until(NOW))
+    await bench.store.create(f"{PREFIX}DEEP.json", b"[" * 100_000, TERMS.until(NOW))
     assert await _told(bench) == AGREED
+    await _keep(bench, replace(AGREED, retention_days=500), last=bench.now + DAY)
+    assert await _told(bench) == replace(AGREED, retention_days=500)
+
+
+async def test_a_record_of_the_highest_number_is_not_the_last_word(bench: Bench) -> None:
+    planted = {"format": 1, "number": 10**9, **Contract(ACME).to_json()}
+    await bench.store.create(f"{PREFIX}ODD.json", encode_record(planted), TERMS.until(NOW))
+    bench.now += DAY
+    for days in (400, 401, 402):
+        await _keep(bench, replace(AGREED, retention_days=days), last=bench.now + DAY)
+        assert await _told(bench) == replace(AGREED, retention_days=days), "all within one second"
+
+
+async def test_one_vault_that_fails_keeps_no_other_from_its_recovery(bench: Bench) -> None:
+    await _fill(bench)
+
+    class Broken(MemoryBlobStore):
+        def list(self, *args: Any, **more: Any) -> Any:
+            raise self.error
+
+    broken, odd = Broken(lambda: bench.now), Broken(lambda: bench.now)
+    broken.error, odd.error = VaultUnavailableError("The store does not answer."), OverflowError("of the inside")
+    ledger = Ledger()
+    found = await _rebuild(ledger, ("first", broken), ("odd", odd), ("acme", bench.store))
+    assert [(entry.customer_id, entry.error) for entry in found] == [
+        ("first", "The store does not answer."),
+        ("odd", "internal error OverflowError"),
+        ("acme", None),
+    ]
+    assert ledger.customers == {"acme": ACME}
 
 
 async def test_the_record_of_a_customer_that_has_left_does_not_outlive_what_it_has(bench: Bench) -> None:
