@@ -161,6 +161,7 @@ async def rebuild_ledger(req: func.HttpRequest) -> func.HttpResponse:
                     "resources": len(entry.resources),
                     "indexed": len(entry.indexed),
                     "brought_back": entry.brought_back.to_json(),
+                    "refused_records": entry.refused,
                     "error": entry.error,
                 }
                 for entry in found

@@ -106,10 +106,12 @@ class BroughtBack:
 @dataclass(frozen=True, slots=True)
 class StoredContract:
     """A contract as the vault tells it, and the blob that does. ``leased_until`` is None for one without a lease;
-    ``number`` is one more than that of the record which this one took the place of."""
+    ``number`` is one more than that of the record which this one took the place of. ``refused`` counts the records that
+    were written after it and name another tenant."""
 
     name: str
     version_id: str
     leased_until: datetime | None
     number: int
     contract: Contract
+    refused: int = 0

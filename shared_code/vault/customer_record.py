@@ -9,6 +9,8 @@ than the customer to tell of are of the same format and tell of nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from shared_code.errors import BackupError, BlobNotFoundError
@@ -37,25 +39,43 @@ class CustomerRecord:
         self._store = store
         self._customer_id = customer_id
 
-    async def newest(self) -> StoredContract | None:
+    async def newest(self, tenant_id: str | None = None) -> StoredContract | None:
         """What the newest readable record of this customer says, by the first version of each: whatever was put over
-        it later does not count. None when there is no record. Raises VaultUnavailableError."""
+        it later does not count. A vault is one tenant's for good: a record that names another one is passed over. Where
+        the caller does not say which tenant it is, the oldest record does. None when there is no record. Raises
+        VaultUnavailableError."""
+        infos = sorted(await self._first_versions(), key=_created)
+        tenant_id = tenant_id or await self._first_tenant(infos)
         newest: StoredContract | None = None
-        written_at = _LONG_AGO
-        for info in sorted(await self._first_versions(), key=_created, reverse=True):
+        written_at, refused = _LONG_AGO, 0
+        for info in reversed(infos):
             if newest is not None and _created(info) < written_at:
                 break  # the store tells times in whole seconds: among those of one second their numbers decide
-            if info.size_bytes > _MOST_BYTES:
+            stored = await self._read(info)
+            if stored is None:
                 continue
-            try:
-                data = await self._store.read(info.name, version_id=info.version_id)
-            except BlobNotFoundError:
-                continue
-            stored = _decode(info, data)
-            is_newer = stored is not None and (newest is None or stored.number > newest.number)
-            if stored is not None and is_newer and stored.contract.customer.id == self._customer_id:
+            if stored.contract.customer.tenant_id != tenant_id:
+                refused += 1
+            elif newest is None or stored.number > newest.number:
                 newest, written_at = stored, _created(info)
-        return newest
+        return replace(newest, refused=refused) if newest else None
+
+    async def _first_tenant(self, infos: Sequence[BlobInfo]) -> str | None:
+        for info in infos:
+            stored = await self._read(info)
+            if stored is not None:
+                return stored.contract.customer.tenant_id
+        return None
+
+    async def _read(self, info: BlobInfo) -> StoredContract | None:
+        """None for what is no proper record of this customer."""
+        if info.size_bytes > _MOST_BYTES:
+            return None
+        try:
+            stored = _decode(info, await self._store.read(info.name, version_id=info.version_id))
+        except BlobNotFoundError:
+            return None
+        return stored if stored is not None and stored.contract.customer.id == self._customer_id else None
 
     async def keep(
         self,
@@ -64,24 +84,27 @@ class CustomerRecord:
         terms: LeaseTerms,
         now: datetime,
         last_lease_at: datetime | None = None,
+        *,
+        is_leaving: bool = True,
     ) -> None:
         """See to it that the vault says this, and goes on saying so: write a record if ``stored``, the newest, says
-        something else, extend its lease if C days of it are used up.
+        something else or was followed by another tenant's, extend its lease if C days of it are used up.
 
         Of a customer that has left nothing is leased for longer than what it has, which is until ``last_lease_at``:
-        its record does not outlive it, and the legal hold on what is held is on the record too. Where there is no
-        container yet there is nothing to tell of. Safe to repeat. Raises VaultError.
+        its record does not outlive it, and the legal hold on what is held is on the record too. Not so while the
+        contract names a departure that nobody has decided on yet (``is_leaving`` False). Where there is no container
+        yet there is nothing to tell of. Safe to repeat. Raises VaultError.
         """
         until = terms.until(now)
         least = until - timedelta(days=terms.checkpoint_days)
-        if contract.left_at is not None:
+        if contract.left_at is not None and is_leaving:
             if last_lease_at is not None and last_lease_at > now:
                 until = least = last_lease_at
             elif contract.holds:
                 until, least = now + _A_DAY, _LONG_AGO
             else:
                 return
-        if stored is None or stored.contract != contract:
+        if stored is None or stored.refused or stored.contract != contract:
             try:
                 data = _encode(contract, stored.number % _MOST_NUMBER + 1 if stored else 1)
                 await self._store.create(f"{PREFIX}{random_name()}.json", data, until)

@@ -69,13 +69,15 @@ class RecoveredCustomer:
     """What became of one container. ``customer`` is None when it holds no readable record of one: its resources are
     indexed all the same, and the customer has to be onboarded again under the same id. ``indexed`` are the resources
     that were put into the ledger, ``brought_back`` is what was put back into it of what is agreed with the customer;
-    what it knew stays as it is. ``error``: why this container could not be read to its end."""
+    what it knew stays as it is. ``refused`` counts the records that name another tenant than older ones: they are no
+    word on this customer. ``error``: why this container could not be read to its end."""
 
     customer_id: str
     customer: Customer | None
     resources: tuple[RecoveredResource, ...]
     indexed: tuple[str, ...]
     brought_back: BroughtBack
+    refused: int = 0
     error: str | None = None
 
 
@@ -153,7 +155,7 @@ async def rebuild(
         except Exception as error:  # noqa: BLE001 - whatever one container holds, the others are not at fault
             _log.exception("%s: the ledger could not be rebuilt from its container", customer_id)
             message = error.message if isinstance(error, BackupError) else f"internal error {type(error).__name__}"
-            found = RecoveredCustomer(customer_id, None, (), (), BroughtBack(), message)
+            found = RecoveredCustomer(customer_id, None, (), (), BroughtBack(), error=message)
         report.append(found)
     return report
 
@@ -170,13 +172,15 @@ async def _rebuild_one(
     resources = await recover(store, customer_id)
     customer, back = None, BroughtBack()
     if stored is not None:
+        if stored.refused:
+            _log.error("%s: %d records that name another tenant are refused", customer_id, stored.refused)
         customer = stored.contract.customer
         await customers.put_back(customer)
         back = await contracts.bring_back(stored.contract, partial(begin_departure, store, customer_id, now))
     unknown = await _unknown_holds(customer_id, store, contracts, now)
     back = replace(back, holds=(*back.holds, *unknown))
     indexed = await _index(customer_id, resources, index)
-    return RecoveredCustomer(customer_id, customer, tuple(resources), indexed, back)
+    return RecoveredCustomer(customer_id, customer, tuple(resources), indexed, back, stored.refused if stored else 0)
 
 
 async def _unknown_holds(
