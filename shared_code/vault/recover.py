@@ -169,16 +169,17 @@ async def _rebuild_one(
     now: datetime,
 ) -> RecoveredCustomer:
     stored = await CustomerRecord(store, customer_id).newest()
-    resources = await recover(store, customer_id)
     customer, back = None, BroughtBack()
     if stored is not None:
         if stored.refused:
             _log.error("%s: %d records that name another tenant are refused", customer_id, stored.refused)
         customer = stored.contract.customer
-        await customers.put_back(customer)
         back = await contracts.bring_back(stored.contract, partial(begin_departure, store, customer_id, now))
     unknown = await _unknown_holds(customer_id, store, contracts, now)
     back = replace(back, holds=(*back.holds, *unknown))
+    if customer is not None:  # who is known is backed up: not before what is agreed with them is there
+        await customers.put_back(customer)
+    resources = await recover(store, customer_id)
     indexed = await _index(customer_id, resources, index)
     return RecoveredCustomer(customer_id, customer, tuple(resources), indexed, back, stored.refused if stored else 0)
 

@@ -104,6 +104,7 @@ class Desk:
             yield self.customer.id, self.store
 
         [found] = await rebuild(containers(), self.customers, self.runs, self.contracts, self.now)
+        assert found.error is None
         return found
 
     async def told(self) -> Contract:

@@ -38,11 +38,14 @@ class Ledger:
     contracts: dict[str, Contract] = field(default_factory=dict)
     every_hold: list[LegalHold] = field(default_factory=list)
     departures: list[Departure] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
 
     async def put_back(self, customer: Customer) -> bool:
+        self.order.append("the customer")
         return self.customers.setdefault(customer.id, customer) is customer
 
     async def bring_back(self, told: Contract, inventory: Callable[[], Awaitable[Departure]]) -> BroughtBack:
+        self.order.append("what is agreed")
         self.contracts[told.customer.id] = told
         self.every_hold += told.holds
         if told.left_at:
@@ -75,7 +78,9 @@ async def _containers(*pairs: tuple[str, BlobStore]) -> AsyncIterator[tuple[str,
 
 
 async def _rebuild(ledger: Ledger, *pairs: tuple[str, BlobStore]) -> list[RecoveredCustomer]:
-    return await rebuild(_containers(*pairs), ledger, ledger, ledger, NOW)
+    found = await rebuild(_containers(*pairs), ledger, ledger, ledger, NOW)
+    assert [entry.error for entry in found] == [None] * len(pairs)
+    return found
 
 
 async def _keep(bench: Bench, contract: Contract, terms: LeaseTerms = TERMS, last: datetime | None = None) -> None:
@@ -291,7 +296,8 @@ async def test_one_vault_that_fails_keeps_no_other_from_its_recovery(bench: Benc
     broken, odd = Broken(lambda: bench.now), Broken(lambda: bench.now)
     broken.error, odd.error = VaultUnavailableError("The store does not answer."), OverflowError("of the inside")
     ledger = Ledger()
-    found = await _rebuild(ledger, ("first", broken), ("odd", odd), ("acme", bench.store))
+    containers = _containers(("first", broken), ("odd", odd), ("acme", bench.store))
+    found = await rebuild(containers, ledger, ledger, ledger, NOW)
     assert [(entry.customer_id, entry.error) for entry in found] == [
         ("first", "The store does not answer."),
         ("odd", "internal error OverflowError"),
@@ -323,6 +329,7 @@ async def test_what_is_agreed_comes_back(bench: Bench) -> None:
     ledger = Ledger()
     [report] = await _rebuild(ledger, ("acme", bench.store))
     assert ledger.contracts == {"acme": AGREED}
+    assert ledger.order == ["what is agreed", "the customer"], "a timer that finds the customer finds what is agreed"
     assert report.brought_back == BroughtBack(400, ProtectionSettings(25), AGREED.holds, AGREED.left_at)
     [departure] = ledger.departures
     assert {entry.resource_id for entry in departure.inventory.resources} >= {RESOURCE.id}
