@@ -15,6 +15,7 @@ from shared_code.model.resource import Customer
 from shared_code.model.retention import Departure
 
 _log = logging.getLogger(__name__)
+_TRIES = 5
 
 
 class Ledger(Protocol):
@@ -39,7 +40,7 @@ class Record(Protocol):
         last_lease_at: datetime | None = None,
         *,
         is_leaving: bool = True,
-    ) -> None: ...
+    ) -> bool: ...
 
 
 class KeptContract:
@@ -75,6 +76,18 @@ class KeptContract:
         to the container could end the backups with one. It stays in the vault until somebody decides. To be called at
         every change, at every run and once a day; safe to repeat. Raises VaultError, LedgerError."""
         contract = await self._ledger.contract(self._customer_id)
+        for _ in range(_TRIES):
+            if not await self._tell(contract):
+                return
+            # Somebody else may have agreed on something, and told the vault, before this was written over it.
+            before, contract = contract, await self._ledger.contract(self._customer_id)
+            if contract == before:
+                return
+        _log.warning(
+            "%s: what is agreed changes faster than the vault is told; the next pass tells it", self._customer_id
+        )
+
+    async def _tell(self, contract: Contract) -> bool:
         stored = await self._record.newest(contract.customer.tenant_id)
         if stored is not None and stored.refused:
             _log.error("%s: %d records that name another tenant are refused", self._customer_id, stored.refused)
@@ -95,7 +108,9 @@ class KeptContract:
         days = contract.retention_days
         terms = self._default_terms if days is None else replace(self._default_terms, retention_days=days)
         last_lease_at = departure.last_lease_at if departure else None
-        await self._record.keep(contract, stored, terms, self._now(), last_lease_at, is_leaving=departure is not None)
+        return await self._record.keep(
+            contract, stored, terms, self._now(), last_lease_at, is_leaving=departure is not None
+        )
 
     async def undecided_departure(self) -> datetime | None:
         """When the customer left by the vault's word, of which the ledger knows nothing. Raises VaultError,

@@ -86,32 +86,36 @@ class CustomerRecord:
         last_lease_at: datetime | None = None,
         *,
         is_leaving: bool = True,
-    ) -> None:
+    ) -> bool:
         """See to it that the vault says this, and goes on saying so: write a record if ``stored``, the newest, says
-        something else or was followed by another tenant's, extend its lease if C days of it are used up.
+        something else or was followed by another tenant's, extend its lease if C days of it are used up. Returns
+        whether a record was written.
 
         Of a customer that has left nothing is leased for longer than what it has, which is until ``last_lease_at``:
-        its record does not outlive it, and the legal hold on what is held is on the record too. Not so while the
-        contract names a departure that nobody has decided on yet (``is_leaving`` False). Where there is no container
-        yet there is nothing to tell of. Safe to repeat. Raises VaultError.
+        its record does not outlive it, and the legal hold on what is held is on the record too. That the last hold is
+        lifted is told for a day where all else is over. Not so while the contract names a departure that nobody has
+        decided on yet (``is_leaving`` False). Where there is no container yet there is nothing to tell of. Safe to
+        repeat. Raises VaultError.
         """
         until = terms.until(now)
         least = until - timedelta(days=terms.checkpoint_days)
         if contract.left_at is not None and is_leaving:
             if last_lease_at is not None and last_lease_at > now:
                 until = least = last_lease_at
-            elif contract.holds:
+            elif contract.holds or (stored is not None and stored.contract.holds):
                 until, least = now + _A_DAY, _LONG_AGO
             else:
-                return
+                return False
         if stored is None or stored.refused or stored.contract != contract:
             try:
                 data = _encode(contract, stored.number % _MOST_NUMBER + 1 if stored else 1)
                 await self._store.create(f"{PREFIX}{random_name()}.json", data, until)
             except BlobNotFoundError:  # no container
-                return
-        elif stored.leased_until is None or stored.leased_until < least:
+                return False
+            return True
+        if stored.leased_until is None or stored.leased_until < least:
             await self._store.extend_lease(stored.name, stored.version_id, until)
+        return False
 
     async def _first_versions(self) -> list[BlobInfo]:
         first: dict[str, BlobInfo] = {}

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -224,6 +225,63 @@ async def test_somebody_decides_on_a_departure_that_the_vault_alone_tells_of(des
     assert (departure.left_at if departure else None, (await desk.told()).left_at) == (expected, expected)
     if decision == "undone":
         assert not (await desk.recover()).brought_back.anything
+
+
+async def test_a_slow_telling_does_not_stay_the_last_word(desk: Desk) -> None:
+    """Another instance agrees on something, and tells the vault, before this one writes what it has read."""
+    await desk.customers.add(replace(desk.customer, display_name="Acme Ltd"))
+    keep, told = desk.record.keep, list[LegalHold]()
+
+    async def meanwhile(*args: Any, **more: Any) -> bool:
+        if not told:
+            told.append(LegalHold(desk.customer.id, ONE, "Case 1", desk.now))
+            await desk.retention.set_retention(400)
+            await desk.retention.hold(ONE, "Case 1")
+            desk.now += timedelta(seconds=2)
+        return await keep(*args, **more)
+
+    desk.record.keep = meanwhile  # type: ignore[method-assign]
+    await desk.contract.keep()
+    contract = await desk.told()
+    assert (contract.retention_days, contract.holds) == (400, tuple(told))
+    written = desk.store.operations["create"]
+    await desk.contract.keep()
+    assert desk.store.operations["create"] == written
+
+
+async def test_what_is_agreed_without_end_is_told_a_bounded_number_of_times(desk: Desk) -> None:
+    keep, times = desk.record.keep, list[int]()
+
+    async def meanwhile(*args: Any, **more: Any) -> bool:
+        times.append(len(times))
+        await desk.ledger.set_retention_days(desk.customer.id, 400 + len(times))
+        return await keep(*args, **more)
+
+    await desk.ledger.set_retention_days(desk.customer.id, 400)
+    desk.record.keep = meanwhile  # type: ignore[method-assign]
+    await desk.contract.keep()
+    assert len(times) == 5
+
+
+async def test_a_hold_that_is_lifted_after_everything_else_has_run_out_is_told(desk: Desk) -> None:
+    await desk.retention.hold(ONE, "Case 1")
+    await desk.retention.leave()
+    for _ in range(150):
+        desk.now += DAY
+        await desk.retention.nightly()
+    assert (await desk.told()).holds
+    await desk.retention.lift_hold(ONE, "Case 1")
+    stored = await desk.record.newest()
+    assert stored is not None
+    assert (stored.contract.holds, stored.leased_until) == ((), desk.now + DAY)
+    desk.now += 2 * DAY
+    written = desk.store.operations["create"]
+    await desk.retention.nightly()
+    assert desk.store.operations["create"] == written, "it is told once"
+    await desk.lose()
+    await desk.customers.add(desk.customer)
+    await desk.retention.nightly()
+    assert await held_in_store(desk.store) == set(), "nothing is held again"
 
 
 @pytest.mark.parametrize("step", ["recovery", "keep"])
