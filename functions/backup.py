@@ -213,9 +213,11 @@ def _sum(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 @bp.activity_trigger(input_name="payload")
 async def plan_run(payload: Any) -> dict[str, Any]:
-    """List the tenant and note the run's tasks; returns the beginning of the first round, as ``plan_round`` does. Safe
-    to replay."""
+    """List the tenant and note the run's tasks; returns the beginning of the first round, as ``plan_round`` does. There
+    is nothing to do for a customer that has left since the run was asked for. Safe to replay."""
     app = application()
+    if await app.has_left(payload["customer"]):
+        return _page(app, Round((), more=False))
     runs = await _runs(app, payload)
     return _page(app, await runs.plan(payload["run"], BATCH_SIZE * BATCHES_IN_HISTORY))
 

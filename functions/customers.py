@@ -21,13 +21,12 @@ from functions.http import (
 from shared_code.backup.run_plan import Basis
 from shared_code.errors import CustomerExistsError
 from shared_code.model.item import format_time
-from shared_code.model.resource import Customer, ResourceKind
+from shared_code.model.resource import MOST_NAME_CHARACTERS, Customer, ResourceKind, is_display_name
 from shared_code.model.run import Run, RunState, RunTask
 from shared_code.model.tenant_size import KindSize, TenantSize
 from shared_code.wiring import application
 
 bp = df.Blueprint()
-_MAX_NAME = 200
 _KINDS = {
     "mailboxes": ResourceKind.MAILBOX,
     "drives": ResourceKind.DRIVE,
@@ -60,8 +59,8 @@ async def put_customer(req: func.HttpRequest) -> func.HttpResponse:
     only_query(req)
     body = json_object(req, {"display_name": str, "tenant_id": str})
     name = body.get("display_name", "").strip()
-    if not 0 < len(name) <= _MAX_NAME or not name.isprintable():
-        raise BadRequestError(f"'display_name' is 1 to {_MAX_NAME} printable characters.")
+    if not is_display_name(name):
+        raise BadRequestError(f"'display_name' is 1 to {MOST_NAME_CHARACTERS} printable characters.")
     if "tenant_id" not in body:
         raise BadRequestError("'tenant_id' is missing: the GUID of the customer's Entra tenant.")
     customer = Customer(req.route_params["customer"], name, body["tenant_id"].lower())
@@ -162,6 +161,8 @@ async def rebuild_ledger(req: func.HttpRequest) -> func.HttpResponse:
                     "resources": len(entry.resources),
                     "indexed": len(entry.indexed),
                     "brought_back": entry.brought_back.to_json(),
+                    "refused_records": entry.refused,
+                    "error": entry.error,
                 }
                 for entry in found
             ]

@@ -22,6 +22,7 @@ from functions.http import (
     whole_number,
 )
 from shared_code.errors import ConfigError
+from shared_code.model.retention import MOST_REASON_CHARACTERS, is_reason
 from shared_code.model.snapshot import MOST_SEQ
 from shared_code.service.retention import CustomerRetention
 from shared_code.wiring import application
@@ -31,7 +32,6 @@ _log = logging.getLogger(__name__)
 _SCRUB_STEPS_IN_HISTORY = 40
 _ATTEMPTS = 3
 _FIRST_WAIT_MS = 5_000
-_MAX_REASON = 200
 
 
 # ---- the daily pass
@@ -169,8 +169,8 @@ async def change_hold(req: func.HttpRequest) -> func.HttpResponse:
     only_query(req)
     body = json_object(req, {"reason": str})
     reason = body.get("reason", "").strip()
-    if not 0 < len(reason) <= _MAX_REASON or not reason.isprintable():
-        raise BadRequestError(f"'reason' is 1 to {_MAX_REASON} printable characters that name the matter.")
+    if not is_reason(reason):
+        raise BadRequestError(f"'reason' is 1 to {MOST_REASON_CHARACTERS} printable characters that name the matter.")
     retention = await _retention(req.route_params["customer"])
     if req.method == "DELETE":
         return answer((await retention.lift_hold(req.route_params["resource"], reason)).to_json())

@@ -94,7 +94,9 @@ class Application:
         self.run_ledger = RunLedger(tables)
         self.retention_ledger = RetentionLedger(tables, settings.lease_terms)
         self.protection_ledger = ProtectionLedger(tables)
-        self._contracts = ContractLedger(self.customers, self.retention_ledger, self.protection_ledger)
+        self._contracts = ContractLedger(
+            self.customers, self.retention_ledger, self.protection_ledger, settings.most_retention_days
+        )
         self._damage = DamageLedger(tables)
         self._pauses = PauseLedger(tables, now)
         self.restore_journal = TableRestoreJournal(tables)
@@ -124,7 +126,6 @@ class Application:
             customer.id,
             ledger=self._contracts,
             record=CustomerRecord(self._store(customer), customer.id),
-            inventory=lambda: self._keeping(customer).begin_departure(self.now()),
             default_terms=self.settings.lease_terms,
             now=self.now,
         )

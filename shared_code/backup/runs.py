@@ -128,11 +128,10 @@ class CustomerRuns:
 
         Raises SourceError when the directory is out of reach, VaultError when the store is.
         """
-        present, noted, immutable, agreed = await asyncio.gather(
+        present, noted, immutable = await asyncio.gather(
             self._runs.get(self._customer.id, run_id),
             self._runs.tasks(run_id),
             self._container.prepare(),
-            self._agreement(),
         )
         if present and present.resources_total:
             return _round(noted, -1, limit, self._now())
@@ -145,6 +144,7 @@ class CustomerRuns:
             self._runs.known(self._customer.id),
             self._container.keep_record(),
         )
+        agreed = await self._agreement()  # after the record: what the ledger had lost of it is back
         comings, departed = await self._comings(census, known, agreed.terms)
         # An earlier attempt may have noted some already, with numbers that stay theirs, and on its terms.
         agreed = noted[0].agreed if noted else agreed
@@ -236,9 +236,9 @@ class CustomerRuns:
         return replace(task, outcome=outcome)
 
     async def close(self, run_id: str, *, has_left: bool = False) -> Run:
-        """Sum the run up from its tasks; ``has_left``: the customer has, which is why some may be unfinished. A run
-        that found nothing to do is partial, for a tenant that lists nobody has most likely withdrawn something from the
-        app; so is one that could not see everything."""
+        """Sum the run up from its tasks; ``has_left``: the customer has, which is why some may be unfinished, or none
+        was planned. A run that found nothing to do is partial, for a tenant that lists nobody has most likely withdrawn
+        something from the app; so is one that could not see everything."""
         run, tasks = await asyncio.gather(self._runs.get(self._customer.id, run_id), self._runs.tasks(run_id))
         if run is None:
             raise BackupError("A run is closed that was never planned.", run_id=run_id)
@@ -254,7 +254,8 @@ class CustomerRuns:
         state = RunState.COMPLETE if whole else RunState.PARTIAL
         if tasks and failed == len(outcomes):
             state = RunState.FAILED
-        reasons = [*([_LEFT.format(unfinished)] if has_left and unfinished else ()), *run.unseen]
+        was_cut = has_left and (unfinished > 0 or not tasks)
+        reasons = [*([_LEFT.format(unfinished)] if was_cut else ()), *run.unseen]
         closed = replace(
             run,
             state=state,
@@ -262,7 +263,7 @@ class CustomerRuns:
             resources_done=len(outcomes),
             resources_failed=failed,
             counts=sum((outcome.counts for outcome in outcomes), Counts()),
-            error=" ".join(reasons[:_MOST_REASONS]) if tasks else _NOBODY,
+            error=" ".join(reasons[:_MOST_REASONS]) if tasks or was_cut else _NOBODY,
         )
         await self._runs.save(closed)
         return closed

@@ -17,12 +17,19 @@ _log = logging.getLogger(__name__)
 
 
 class ContractLedger:
-    """No table of its own."""
+    """No table of its own. ``most_retention_days`` is the most that may be agreed on."""
 
-    def __init__(self, customers: CustomerLedger, retention: RetentionLedger, protection: ProtectionLedger) -> None:
+    def __init__(
+        self,
+        customers: CustomerLedger,
+        retention: RetentionLedger,
+        protection: ProtectionLedger,
+        most_retention_days: int,
+    ) -> None:
         self._customers = customers
         self._retention = retention
         self._protection = protection
+        self._most_retention_days = most_retention_days
 
     async def contract(self, customer_id: str) -> Contract:
         """What is agreed now. Raises CustomerNotFoundError."""
@@ -40,18 +47,26 @@ class ContractLedger:
         """The departure of a customer; None for one that has not left."""
         return await self._retention.departure(customer_id)
 
-    async def bring_back(self, told: Contract, inventory: Callable[[], Awaitable[Departure]]) -> BroughtBack:
+    async def knows_departure(self, customer_id: str) -> bool:
+        """Whether a departure is noted, taken back or not."""
+        return await self._retention.knows_departure(customer_id)
+
+    async def bring_back(
+        self, told: Contract, inventory: Callable[[], Awaitable[Departure]] | None = None
+    ) -> BroughtBack:
         """Put back what ``told`` says and the ledger has no word of at all. What it has stays, a hold that was lifted
-        and a departure that was taken back among it: nothing of that is ever removed from the ledger. ``inventory``
-        looks at what the customer's container holds, for a departure. Safe to repeat."""
+        and a departure that was taken back among it: nothing of that is ever removed from the ledger. A retention that
+        could not be agreed on here is not brought back either. ``inventory`` looks at what the customer's container
+        holds, for a departure; without it a departure stays where it is. Safe to repeat."""
         customer_id = told.customer.id
-        days, protection, left_at = told.retention_days, told.protection, told.left_at
+        days, protection = told.retention_days, told.protection
+        left_at = told.left_at if inventory else None
         if days is not None and not await self._adds_retention(customer_id, days):
             days = None
         if protection is not None and not await self._protection.add(customer_id, protection):
             protection = None
         holds = tuple([hold for hold in told.holds if await self.add_hold(hold)])
-        if left_at is not None:
+        if left_at is not None and inventory is not None:
             is_new = not await self._retention.knows_departure(customer_id)
             if not is_new or not await self._retention.add_departure(replace(await inventory(), left_at=left_at)):
                 left_at = None
@@ -66,6 +81,15 @@ class ContractLedger:
         return await self._retention.holds(customer_id)
 
     async def _adds_retention(self, customer_id: str, days: int) -> bool:
+        if days > self._most_retention_days:
+            _log.error(
+                "%s: the vault tells of a retention of %d days, which is more than may be agreed on "
+                "(BACKUP_MOST_RETENTION_DAYS is %d): it is not brought back",
+                customer_id,
+                days,
+                self._most_retention_days,
+            )
+            return False
         try:
             return await self._retention.add_retention_days(customer_id, days)
         except ConfigError as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from azure.data.tables.aio import TableServiceClient
 
-from shared_code.errors import CustomerErasedError, RowExistsError
+from shared_code.errors import CustomerErasedError, LedgerUnavailableError, RowExistsError
 from shared_code.ledger.tables import Table
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.resource import check_customer_id
@@ -18,6 +18,7 @@ from shared_code.model.retention import Departure, ExpiryReport, LegalHold
 _TERMS = "terms"
 _DEPARTURES = "departures"
 _EXPIRY = "expiry"
+_TRIES = 5
 
 
 class RetentionLedger:
@@ -128,28 +129,34 @@ class RetentionLedger:
         return await self._adds(_DEPARTURES, departure.customer_id, departure.to_json())
 
     async def save_departure(self, departure: Departure) -> None:
-        """Note what a later look at it found. One that is erased or was taken back meanwhile stays as it is."""
-        present = await self._noted_departure(departure.customer_id)
-        is_over = present is not None and (
-            present.erased_at or present.undone_at or present.left_at != departure.left_at
-        )
+        """Note what a later look at it found. One that is erased, was taken back or is noted by another meanwhile stays
+        as it is: the next look finds the same."""
+        row = await self._table.get(_DEPARTURES, check_customer_id(departure.customer_id))
+        if row is None:
+            await self.add_departure(departure)
+            return
+        present = Departure.from_json(row)
+        is_over = present.erased_at or present.undone_at or present.left_at != departure.left_at
         if not is_over:
-            await self._table.put(_DEPARTURES, departure.customer_id, departure.to_json())
+            await self._table.exchange(_DEPARTURES, departure.customer_id, row, departure.to_json())
 
     async def undo_departure(self, customer_id: str, at: datetime) -> Departure | None:
         """Take a departure back; one that was taken back stays as it is, and None is of a customer that never left.
-        Raises CustomerErasedError once it is erased."""
-        present = await self._noted_departure(customer_id)
-        if present is None or present.undone_at is not None:
-            return present
-        if present.erased_at is not None:
-            raise CustomerErasedError(
-                f"Customer {customer_id} is erased: nothing is left to come back to. Onboard it under another id.",
-                customer_id=customer_id,
-            )
-        undone = replace(present, undone_at=at)
-        await self._table.put(_DEPARTURES, customer_id, undone.to_json())
-        return undone
+        Raises CustomerErasedError once it is erased, LedgerUnavailableError when others go on changing it."""
+        for _ in range(_TRIES):
+            row = await self._table.get(_DEPARTURES, check_customer_id(customer_id))
+            present = Departure.from_json(row) if row else None
+            if present is None or present.undone_at is not None:
+                return present
+            if present.erased_at is not None:
+                raise CustomerErasedError(
+                    f"Customer {customer_id} is erased: nothing is left to come back to. Onboard it under another id.",
+                    customer_id=customer_id,
+                )
+            undone = replace(present, undone_at=at)
+            if await self._table.exchange(_DEPARTURES, customer_id, row, undone.to_json()):
+                return undone
+        raise LedgerUnavailableError(f"The departure of {customer_id} is being changed by others. Try again.")
 
     async def departure(self, customer_id: str) -> Departure | None:
         """The departure of a customer; None for one that has not left, or has come back."""

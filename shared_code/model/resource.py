@@ -10,6 +10,7 @@ from enum import StrEnum
 from shared_code.errors import InvalidIdError
 
 CONTAINER_PREFIX = "vault-"
+MOST_NAME_CHARACTERS = 200
 
 _CUSTOMER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,48}[a-z0-9])")
 _TENANT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -23,6 +24,11 @@ class ResourceKind(StrEnum):
     DRIVE = "drive"
     SITE = "site"
     TEAM = "team"
+
+
+def is_display_name(value: str) -> bool:
+    """Whether a customer can have this name: 1 to 200 printable characters."""
+    return 0 < len(value) <= MOST_NAME_CHARACTERS and value.isprintable()
 
 
 def check_customer_id(value: str) -> str:

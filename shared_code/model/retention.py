@@ -13,6 +13,12 @@ from shared_code.model.resource import check_customer_id, check_resource_id
 
 CERTIFICATE_FORMAT = 1
 MAX_NAMES_LISTED = 100
+MOST_REASON_CHARACTERS = 200
+
+
+def is_reason(value: str) -> bool:
+    """Whether this can name the matter of a legal hold: 1 to 200 printable characters."""
+    return 0 < len(value) <= MOST_REASON_CHARACTERS and bool(value.strip()) and value.isprintable()
 
 
 @dataclass(frozen=True, slots=True)

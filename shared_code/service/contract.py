@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +15,7 @@ from shared_code.model.resource import Customer
 from shared_code.model.retention import Departure
 
 _log = logging.getLogger(__name__)
+_TRIES = 5
 
 
 class Ledger(Protocol):
@@ -22,13 +23,14 @@ class Ledger(Protocol):
 
     async def contract(self, customer_id: str) -> Contract: ...
     async def departure(self, customer_id: str) -> Departure | None: ...
-    async def bring_back(self, told: Contract, inventory: Callable[[], Awaitable[Departure]]) -> BroughtBack: ...
+    async def knows_departure(self, customer_id: str) -> bool: ...
+    async def bring_back(self, told: Contract) -> BroughtBack: ...
 
 
 class Record(Protocol):
     """The vault's word. See CustomerRecord."""
 
-    async def newest(self) -> StoredContract | None: ...
+    async def newest(self, tenant_id: str | None = None) -> StoredContract | None: ...
     async def keep(
         self,
         contract: Contract,
@@ -36,11 +38,13 @@ class Record(Protocol):
         terms: LeaseTerms,
         now: datetime,
         last_lease_at: datetime | None = None,
-    ) -> None: ...
+        *,
+        is_leaving: bool = True,
+    ) -> bool: ...
 
 
 class KeptContract:
-    """The contract of one customer. ``inventory`` looks at what its container holds, for a departure."""
+    """The contract of one customer."""
 
     def __init__(
         self,
@@ -48,14 +52,12 @@ class KeptContract:
         *,
         ledger: Ledger,
         record: Record,
-        inventory: Callable[[], Awaitable[Departure]],
         default_terms: LeaseTerms,
         now: Callable[[], datetime],
     ) -> None:
         self._customer_id = customer_id
         self._ledger = ledger
         self._record = record
-        self._inventory = inventory
         self._default_terms = default_terms
         self._now = now
 
@@ -70,16 +72,53 @@ class KeptContract:
 
     async def keep(self) -> None:
         """See to it that the vault tells what the ledger does. What the vault tells and the ledger has no word of is
-        put back first: a ledger that was lost must not talk the vault out of it. To be called at every change, at every
-        run and once a day; safe to repeat. Raises VaultError, LedgerError."""
-        stored, contract = await self._record.newest(), await self._ledger.contract(self._customer_id)
+        put back first: a ledger that was lost must not talk the vault out of it. Not so a departure: whoever may write
+        to the container could end the backups with one. It stays in the vault until somebody decides. To be called at
+        every change, at every run and once a day; safe to repeat. Raises VaultError, LedgerError."""
+        contract = await self._ledger.contract(self._customer_id)
+        for _ in range(_TRIES):
+            if not await self._tell(contract):
+                return
+            # Somebody else may have agreed on something, and told the vault, before this was written over it.
+            before, contract = contract, await self._ledger.contract(self._customer_id)
+            if contract == before:
+                return
+        _log.warning(
+            "%s: what is agreed changes faster than the vault is told; the next pass tells it", self._customer_id
+        )
+
+    async def _tell(self, contract: Contract) -> bool:
+        stored = await self._record.newest(contract.customer.tenant_id)
+        if stored is not None and stored.refused:
+            _log.error("%s: %d records that name another tenant are refused", self._customer_id, stored.refused)
         if stored is not None and stored.contract != contract:
-            back = await self._ledger.bring_back(stored.contract, self._inventory)
+            back = await self._ledger.bring_back(stored.contract)
             if back.anything:
                 _log.error("%s: the ledger had lost what was agreed, and has it back from the vault", self._customer_id)
                 contract = await self._ledger.contract(self._customer_id)
         departure = await self._ledger.departure(self._customer_id) if contract.left_at else None
+        undecided = await self._undecided(stored)
+        if undecided and not contract.left_at:
+            _log.error(
+                "%s: the vault tells of a departure that the ledger does not know, so backups go on. POST recovery "
+                "brings it back, DELETE departure takes it back",
+                self._customer_id,
+            )
+            contract = replace(contract, left_at=undecided)
         days = contract.retention_days
         terms = self._default_terms if days is None else replace(self._default_terms, retention_days=days)
         last_lease_at = departure.last_lease_at if departure else None
-        await self._record.keep(contract, stored, terms, self._now(), last_lease_at)
+        return await self._record.keep(
+            contract, stored, terms, self._now(), last_lease_at, is_leaving=departure is not None
+        )
+
+    async def undecided_departure(self) -> datetime | None:
+        """When the customer left by the vault's word, of which the ledger knows nothing. Raises VaultError,
+        LedgerError."""
+        contract = await self._ledger.contract(self._customer_id)
+        return await self._undecided(await self._record.newest(contract.customer.tenant_id))
+
+    async def _undecided(self, stored: StoredContract | None) -> datetime | None:
+        if stored is None or stored.contract.left_at is None:
+            return None
+        return None if await self._ledger.knows_departure(self._customer_id) else stored.contract.left_at

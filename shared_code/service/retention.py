@@ -43,6 +43,7 @@ class Records(Protocol):
     async def holds(self, customer_id: str) -> list[LegalHold]: ...
     async def held_resources(self, customer_id: str) -> frozenset[str]: ...
     async def begin_departure(self, departure: Departure) -> Departure: ...
+    async def add_departure(self, departure: Departure) -> bool: ...
     async def save_departure(self, departure: Departure) -> None: ...
     async def undo_departure(self, customer_id: str, at: datetime) -> Departure | None: ...
     async def departure(self, customer_id: str) -> Departure | None: ...
@@ -68,6 +69,7 @@ class ContractKeeping(Protocol):
     """What is agreed with the customer, in ledger and vault. See KeptContract."""
 
     async def keep(self) -> None: ...
+    async def undecided_departure(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +246,17 @@ class CustomerRetention:
 
     async def come_back(self) -> Departure | None:
         """Take the departure back: backups go on, and leases are renewed by the next ones. None for a customer that
-        never left. Raises CustomerErasedError once it is erased."""
-        undone = await self._records.undo_departure(self._customer_id, self._now())
+        never left. So is a departure settled of which the vault alone tells. Raises CustomerErasedError once it is
+        erased."""
+        now = self._now()
+        undone = await self._records.undo_departure(self._customer_id, now)
+        if undone is None:
+            left_at = await self._contract.undecided_departure()
+            if left_at is None:
+                return None
+            told = replace(await self._keeping.begin_departure(now), left_at=left_at, undone_at=now)
+            await self._records.add_departure(told)
+            undone = await self._records.undo_departure(self._customer_id, now)
         if undone is not None:
             await self._contract.keep()
         return undone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,6 +10,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from shared_code.errors import (
+    BackupError,
     BlobNotFoundError,
     IntegrityError,
     InvalidIdError,
@@ -26,6 +28,8 @@ from shared_code.vault.customer_record import CustomerRecord
 from shared_code.vault.holds import held_in_store
 from shared_code.vault.inventory import begin_departure
 from shared_code.vault.snapshots import SnapshotRecords
+
+_log = logging.getLogger(__name__)
 
 HELD_IN_STORE = "recovered: held in the store"
 """The reason of a hold that was found on blobs and that nobody knows the reason of."""
@@ -65,13 +69,16 @@ class RecoveredCustomer:
     """What became of one container. ``customer`` is None when it holds no readable record of one: its resources are
     indexed all the same, and the customer has to be onboarded again under the same id. ``indexed`` are the resources
     that were put into the ledger, ``brought_back`` is what was put back into it of what is agreed with the customer;
-    what it knew stays as it is."""
+    what it knew stays as it is. ``refused`` counts the records that name another tenant than older ones: they are no
+    word on this customer. ``error``: why this container could not be read to its end."""
 
     customer_id: str
     customer: Customer | None
     resources: tuple[RecoveredResource, ...]
     indexed: tuple[str, ...]
     brought_back: BroughtBack
+    refused: int = 0
+    error: str | None = None
 
 
 class Customers(Protocol):
@@ -139,21 +146,42 @@ async def rebuild(
     """Put back into the ledger what these containers, each with the id of its customer, tell of customers, of what is
     agreed with them and of resources. What has a legal hold that nobody knows of is put on hold for the reason
     HELD_IN_STORE. Nothing that the ledger knows is changed, so it may be repeated, and run on a ledger of which a part
-    is left. Snapshots need no index: they are listed from the blobs. Raises VaultUnavailableError, LedgerError."""
+    is left. Snapshots need no index: they are listed from the blobs. What fails with one container is reported with it
+    and keeps no other from its recovery. Raises VaultUnavailableError when the containers cannot be listed."""
     report: list[RecoveredCustomer] = []
     async for customer_id, store in containers:
-        stored = await CustomerRecord(store, customer_id).newest()
-        resources = await recover(store, customer_id)
-        customer, back = None, BroughtBack()
-        if stored is not None:
-            customer = stored.contract.customer
-            await customers.put_back(customer)
-            back = await contracts.bring_back(stored.contract, partial(begin_departure, store, customer_id, now))
-        unknown = await _unknown_holds(customer_id, store, contracts, now)
-        back = replace(back, holds=(*back.holds, *unknown))
-        indexed = await _index(customer_id, resources, index)
-        report.append(RecoveredCustomer(customer_id, customer, tuple(resources), indexed, back))
+        try:
+            found = await _rebuild_one(customer_id, store, customers, index, contracts, now)
+        except Exception as error:  # noqa: BLE001 - whatever one container holds, the others are not at fault
+            _log.exception("%s: the ledger could not be rebuilt from its container", customer_id)
+            message = error.message if isinstance(error, BackupError) else f"internal error {type(error).__name__}"
+            found = RecoveredCustomer(customer_id, None, (), (), BroughtBack(), error=message)
+        report.append(found)
     return report
+
+
+async def _rebuild_one(
+    customer_id: str,
+    store: BlobStore,
+    customers: Customers,
+    index: ResourceIndex,
+    contracts: Contracts,
+    now: datetime,
+) -> RecoveredCustomer:
+    stored = await CustomerRecord(store, customer_id).newest()
+    customer, back = None, BroughtBack()
+    if stored is not None:
+        if stored.refused:
+            _log.error("%s: %d records that name another tenant are refused", customer_id, stored.refused)
+        customer = stored.contract.customer
+        back = await contracts.bring_back(stored.contract, partial(begin_departure, store, customer_id, now))
+    unknown = await _unknown_holds(customer_id, store, contracts, now)
+    back = replace(back, holds=(*back.holds, *unknown))
+    if customer is not None:  # who is known is backed up: not before what is agreed with them is there
+        await customers.put_back(customer)
+    resources = await recover(store, customer_id)
+    indexed = await _index(customer_id, resources, index)
+    return RecoveredCustomer(customer_id, customer, tuple(resources), indexed, back, stored.refused if stored else 0)
 
 
 async def _unknown_holds(

@@ -229,6 +229,25 @@ async def test_a_run_under_way_ends_with_its_round_when_the_customer_leaves(
     assert len(service.office.script[resource(0).id]) == 999
 
 
+async def test_a_run_whose_customer_left_before_it_was_planned_plans_nothing(
+    service: Service, http: aiohttp.ClientSession
+) -> None:
+    service.office.resources = [resource(0)]
+    save = service.run_ledger.save
+
+    async def leaves(run: Run) -> None:
+        service.left.add(CUSTOMER.id)
+        await save(run)
+
+    service.run_ledger.save = leaves  # type: ignore[method-assign]
+    run_id = await _start(http)
+    assert (await _ended(http, run_id))["runtimeStatus"] == "Completed"
+    run = service.run_ledger.saved[(CUSTOMER.id, run_id)]
+    assert (run.state, run.resources_total, service.office.listed) == (RunState.PARTIAL, 0, 0)
+    assert run.error.startswith("The customer left while this run was under way")
+    assert service.run_ledger.tasks_by_run.get(run_id, {}) == {}
+
+
 async def test_the_timer_starts_the_run_of_the_day_once(service: Service, http: aiohttp.ClientSession) -> None:
     service.office.resources = [resource(0)]
     for _ in range(3):

@@ -218,6 +218,19 @@ async def test_nobody_says_immutable_before_it_was_looked_at() -> None:
     assert ledger.saved[(CUSTOMER.id, "r1")].immutable is True
 
 
+async def test_a_run_goes_by_what_the_vault_has_put_back_into_a_lost_ledger() -> None:
+    office = Office([resource(0)])
+    agreed = Agreement(replace(AGREED.terms, retention_days=400), AGREED.protection)
+
+    async def put_back() -> None:
+        office.agreed = agreed
+
+    office.keep_record = put_back  # type: ignore[method-assign]
+    runs, ledger = make(office)
+    await runs.plan("r1")
+    assert [task.agreed for task in ledger.tasks_by_run["r1"].values()] == [agreed]
+
+
 async def test_a_run_goes_by_what_was_agreed_on_when_it_was_planned() -> None:
     office = Office([resource(0)], {"drive.d0": ["more", "more"]})
     ledger = MemoryRuns()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -120,6 +121,48 @@ async def test_a_departure_is_taken_back_until_it_is_erased(ledger: RetentionLed
     assert await ledger.begin_departure(again) == again
     await ledger.save_departure(replace(departure, last_seen_at=NOW))
     assert await ledger.departure(acme) == again, "a look at the departure before this one"
+
+
+async def test_a_departure_that_is_taken_back_during_a_look_at_it_stays_so(
+    ledger: RetentionLedger, acme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    departure = Departure(acme, NOW, Inventory(NOW), None)
+    assert await ledger.add_departure(departure)
+    other, read = RetentionLedger.undo_departure, ledger._table.get
+    undone: list[Departure | None] = []
+
+    async def get(partition: str, row: str) -> Any:
+        value = await read(partition, row)
+        if not undone:
+            undone.append(None)
+            undone.append(await other(ledger, acme, NOW + DAY))
+        return value
+
+    monkeypatch.setattr(ledger._table, "get", get)
+    await ledger.save_departure(replace(departure, last_seen_at=NOW))
+    assert undone[-1] == replace(departure, undone_at=NOW + DAY)
+    assert await ledger.departure(acme) is None
+    assert await ledger.undo_departure(acme, NOW + 2 * DAY) == undone[-1]
+
+
+async def test_a_look_at_a_departure_that_is_taken_back_is_not_lost(
+    ledger: RetentionLedger, acme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    departure = Departure(acme, NOW, Inventory(NOW), None)
+    assert await ledger.add_departure(departure)
+    erased, read, done = replace(departure, erased_at=NOW + DAY), ledger._table.get, list[bool]()
+
+    async def get(partition: str, row: str) -> Any:
+        value = await read(partition, row)
+        if not done:
+            done.append(True)
+            await ledger.save_departure(erased)
+        return value
+
+    monkeypatch.setattr(ledger._table, "get", get)
+    with pytest.raises(CustomerErasedError):
+        await ledger.undo_departure(acme, NOW + 2 * DAY)
+    assert await ledger.departure(acme) == erased
 
 
 async def test_what_is_noted_is_added_once(ledger: RetentionLedger, acme: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared_code.errors import VaultUnavailableError
 from shared_code.model.contract import BroughtBack, Contract
 from shared_code.model.lease import LeaseTerms
 from shared_code.model.protection import ProtectionSettings
@@ -37,11 +38,14 @@ class Ledger:
     contracts: dict[str, Contract] = field(default_factory=dict)
     every_hold: list[LegalHold] = field(default_factory=list)
     departures: list[Departure] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
 
     async def put_back(self, customer: Customer) -> bool:
+        self.order.append("the customer")
         return self.customers.setdefault(customer.id, customer) is customer
 
     async def bring_back(self, told: Contract, inventory: Callable[[], Awaitable[Departure]]) -> BroughtBack:
+        self.order.append("what is agreed")
         self.contracts[told.customer.id] = told
         self.every_hold += told.holds
         if told.left_at:
@@ -74,7 +78,9 @@ async def _containers(*pairs: tuple[str, BlobStore]) -> AsyncIterator[tuple[str,
 
 
 async def _rebuild(ledger: Ledger, *pairs: tuple[str, BlobStore]) -> list[RecoveredCustomer]:
-    return await rebuild(_containers(*pairs), ledger, ledger, ledger, NOW)
+    found = await rebuild(_containers(*pairs), ledger, ledger, ledger, NOW)
+    assert [entry.error for entry in found] == [None] * len(pairs)
+    return found
 
 
 async def _keep(bench: Bench, contract: Contract, terms: LeaseTerms = TERMS, last: datetime | None = None) -> None:
@@ -206,7 +212,7 @@ AGREED = Contract(
     ACME,
     400,
     ProtectionSettings(25),
-    (LegalHold("acme", RESOURCE.id, "Case 1: M\u00fcller ./. Acme \ud800", NOW),),
+    (LegalHold("acme", RESOURCE.id, "Case 1: M\u00fcller ./. Acme", NOW),),
     NOW + DAY,
 )
 
@@ -233,17 +239,71 @@ async def test_a_record_of_the_customer_alone_is_still_read(bench: Bench) -> Non
         {"holds": 7},
         {"protection": {"earlier_versions": -1}},
         {"left_at": "yesterday"},
+        {"number": float("inf")},
+        {"number": 10**4300 - 1},
+        {"number": -1},
+        {"number": True},
+        {"retention_days": float("inf")},
+        {"retention_days": 10**9},
+        {"retention_days": 6},
+        {"retention_days": "400"},
+        {"protection": {"earlier_versions": 2.5}},
+        {"left_at": "0001-01-01T00:00:00+14:00"},
+        {"left_at": "1999-12-31T00:00:00Z"},
+        {"left_at": "9999-01-01T00:00:00Z"},
+        {"holds": [{"resource_id": "drive.x", "reason": "r", "since": "9999-01-01T00:00:00Z"}]},
+        {"holds": [{"resource_id": "drive.x", "reason": "r", "since": "0001-01-01T00:00:00+14:00"}]},
+        {"holds": [{"resource_id": "drive.x", "reason": "r" * 201, "since": "2026-01-01T00:00:00Z"}]},
+        {"holds": [{"resource_id": "drive.x", "reason": "r\nERROR forged", "since": "2026-01-01T00:00:00Z"}]},
+        {"holds": [{"resource_id": "drive.x", "reason": ["r"], "since": "2026-01-01T00:00:00Z"}]},
+        {"display_name": "A" * 10**6},
+        {"display_name": ["Acme"]},
+        {"note": "x" * (16 * 2**20)},
+        {"note": ["x"], "format": float("nan")},
     ],
+    ids=lambda nonsense: f"{nonsense}"[:80],
 )
 async def test_a_record_that_hashes_right_and_tells_nonsense_is_passed_over(
     bench: Bench, nonsense: dict[str, Any]
 ) -> None:
     await _keep(bench, AGREED, last=NOW + 2 * DAY)
     bench.now += DAY
-    record = {"format": 1, **AGREED.to_json(), **nonsense}
+    record = {"format": 1, **AGREED.to_json(), "retention_days": 777, **nonsense}
     await bench.store.create(f"{PREFIX}ODD.json", encode_record(record), TERMS.until(NOW))
     await bench.store.create(f"{PREFIX}FOREIGN.txt", b"[]", TERMS.until(NOW))
+    await bench.store.create(f"{PREFIX}DEEP.json", b"[" * 100_000, TERMS.until(NOW))
     assert await _told(bench) == AGREED
+    await _keep(bench, replace(AGREED, retention_days=500), last=bench.now + DAY)
+    assert await _told(bench) == replace(AGREED, retention_days=500)
+
+
+async def test_a_record_of_the_highest_number_is_not_the_last_word(bench: Bench) -> None:
+    planted = {"format": 1, "number": 10**9, **Contract(ACME).to_json()}
+    await bench.store.create(f"{PREFIX}ODD.json", encode_record(planted), TERMS.until(NOW))
+    bench.now += DAY
+    for days in (400, 401, 402):
+        await _keep(bench, replace(AGREED, retention_days=days), last=bench.now + DAY)
+        assert await _told(bench) == replace(AGREED, retention_days=days), "all within one second"
+
+
+async def test_one_vault_that_fails_keeps_no_other_from_its_recovery(bench: Bench) -> None:
+    await _fill(bench)
+
+    class Broken(MemoryBlobStore):
+        def list(self, *args: Any, **more: Any) -> Any:
+            raise self.error
+
+    broken, odd = Broken(lambda: bench.now), Broken(lambda: bench.now)
+    broken.error, odd.error = VaultUnavailableError("The store does not answer."), OverflowError("of the inside")
+    ledger = Ledger()
+    containers = _containers(("first", broken), ("odd", odd), ("acme", bench.store))
+    found = await rebuild(containers, ledger, ledger, ledger, NOW)
+    assert [(entry.customer_id, entry.error) for entry in found] == [
+        ("first", "The store does not answer."),
+        ("odd", "internal error OverflowError"),
+        ("acme", None),
+    ]
+    assert ledger.customers == {"acme": ACME}
 
 
 async def test_the_record_of_a_customer_that_has_left_does_not_outlive_what_it_has(bench: Bench) -> None:
@@ -269,6 +329,7 @@ async def test_what_is_agreed_comes_back(bench: Bench) -> None:
     ledger = Ledger()
     [report] = await _rebuild(ledger, ("acme", bench.store))
     assert ledger.contracts == {"acme": AGREED}
+    assert ledger.order == ["what is agreed", "the customer"], "a timer that finds the customer finds what is agreed"
     assert report.brought_back == BroughtBack(400, ProtectionSettings(25), AGREED.holds, AGREED.left_at)
     [departure] = ledger.departures
     assert {entry.resource_id for entry in departure.inventory.resources} >= {RESOURCE.id}
