@@ -14,7 +14,7 @@ from functions.browse import restores_of
 from functions.engine import is_under_way
 from functions.http import NotFoundError, answer, answers_problems, json_object, only_query, problem, whole_number
 from functions.restore_body import RestoreBody, restore_body
-from functions.restore_work import MOST_RESTORES, taken_up
+from functions.restore_work import taken_up
 from shared_code.errors import RestoreInProgressError
 from shared_code.model.resource import Customer
 from shared_code.model.restore import Restore, RestoreState
@@ -24,6 +24,7 @@ from shared_code.wiring import application
 bp = df.Blueprint()
 _log = logging.getLogger(__name__)
 _PAGE = 100
+_LARGEST_PAGE = 500
 _UNKNOWN = "This customer has no restore of that id; the list of restores shows them."
 
 
@@ -57,7 +58,7 @@ async def list_restores(req: func.HttpRequest) -> func.HttpResponse:
     """Restores, the last begun first, at most ``limit``."""
     only_query(req, "limit")
     customer, restores = await restores_of(req)
-    limit = whole_number(req.params.get("limit", str(_PAGE)), "limit", 1, MOST_RESTORES)
+    limit = whole_number(req.params.get("limit", str(_PAGE)), "limit", 1, _LARGEST_PAGE)
     found = await restores.newest(customer.id, limit)
     return answer({"restores": [_summary_json(restore) for restore in found]})
 

@@ -22,7 +22,6 @@ _log = logging.getLogger(__name__)
 
 # A history is replayed whole at every step: a restore goes on as a new orchestration before it gets long.
 SLICES_IN_HISTORY = 50
-MOST_RESTORES = 500
 _ATTEMPTS = 4
 _FIRST_WAIT_MS = 5_000
 # A slice that Graph puts off is tried again after Graph's own word, within these bounds, and so often in a row.
@@ -41,15 +40,21 @@ _INTERRUPTED = "It was interrupted, and not taken up within a day. Ask for it ag
 @bp.durable_client_input(client_name="client")
 async def restore_timer(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
     """Take up every restore that is noted as running and that the engine does not run: its host died between the two,
-    or the engine lost it. One customer's trouble does not keep the others from theirs."""
+    or the engine lost it. The trouble of one customer, or of one restore, does not keep the others from theirs."""
     app = application()
     for customer in await app.customers.all():
         try:
-            for restore in await app.restore_journal.newest(customer.id, MOST_RESTORES):
-                if restore.state is RestoreState.RUNNING:
-                    await taken_up(client, app.restores(customer), restore, app.now())
+            restores, running = app.restores(customer), await app.restore_journal.running(customer.id)
         except Exception:  # noqa: BLE001 - the boundary of the trigger
-            _log.exception("restores of %s could not be taken up", customer.id)
+            _log.exception("restores of %s could not be listed", customer.id)
+            continue
+        for restore_id in running:
+            try:
+                restore = await restores.noted_running(customer.id, restore_id)
+                if restore is not None:
+                    await taken_up(client, restores, restore, app.now())
+            except Exception:  # noqa: BLE001 - the boundary of the trigger
+                _log.exception("the restore %s could not be taken up", restore_id)
 
 
 async def taken_up(

@@ -1,6 +1,7 @@
 """The journal of restores: their records, and what came of every folder and item.
 
-Three tables. ``restores``: partition customer, row restore. ``restorejournal``: partition restore (with
+Three tables. ``restores``: partition customer (with ``.running`` behind it for what is not known to have ended), row
+restore. ``restorejournal``: partition restore (with
 ``.folders`` behind it for folders, ``.cancel`` for the wish to cancel it), row item. ``restoreclaims``: partition
 customer, row claim.
 """
@@ -15,7 +16,7 @@ from azure.data.tables.aio import TableServiceClient
 
 from shared_code.errors import RowExistsError
 from shared_code.ledger.tables import Table
-from shared_code.model.restore import Restore, RestoreClaim
+from shared_code.model.restore import Restore, RestoreClaim, RestoreState
 from shared_code.model.write_back import JournalEntry, WriteState, Written
 
 _READS_AT_ONCE = 16
@@ -52,6 +53,8 @@ class TableRestoreJournal:
     async def create(self, restore: Restore) -> Restore:
         """Insert the record of a restore, and return the one that is there now: this one, or the one that was."""
         request = restore.request
+        # Before the record, so that no record of a running restore is without it.
+        await self._records.put(_running_of(request.customer_id), request.id, request.id)
         try:
             await self._records.insert(request.customer_id, request.id, restore.to_json())
         except RowExistsError:
@@ -66,10 +69,21 @@ class TableRestoreJournal:
         """Whether a restore is to stop."""
         return bool(await self._journal.get(_cancel_of(restore_id), _ASKED))
 
+    async def running(self, customer_id: str) -> tuple[str, ...]:
+        """Ids of every restore of a customer that runs; one may be among them that has ended, or that has no record
+        yet."""
+        return tuple(await self._records.rows(_running_of(customer_id)))
+
+    async def not_running(self, customer_id: str, restore_id: str) -> None:
+        """Take one that has ended out of those that run."""
+        await self._records.remove(_running_of(customer_id), restore_id)
+
     async def save(self, restore: Restore) -> None:
-        """Insert or replace the record of a restore."""
+        """Replace the record of a restore; one that has ended runs no more."""
         request = restore.request
         await self._records.put(request.customer_id, request.id, restore.to_json())
+        if restore.state is not RestoreState.RUNNING:
+            await self.not_running(request.customer_id, request.id)
 
     async def get(self, customer_id: str, restore_id: str) -> Restore | None:
         """The record of a restore."""
@@ -119,6 +133,10 @@ class TableRestoreJournal:
         values = [await read(item_id) for item_id in item_ids[:1]]
         values += await asyncio.gather(*(read(item_id) for item_id in item_ids[1:]))
         return _entries([value for value in values if value is not None])
+
+
+def _running_of(customer_id: str) -> str:
+    return f"{customer_id}.running"
 
 
 def _folders_of(restore_id: str) -> str:

@@ -107,6 +107,16 @@ class Table:
         except AzureError as error:
             raise _translated(error) from error
 
+    async def remove(self, partition: str, row: str) -> None:
+        """Delete a row; one that is not there is as good as deleted."""
+        await self._ensure()
+        try:
+            await self._client.delete_entity(table_key(partition), table_key(row))
+        except ResourceNotFoundError:
+            return
+        except AzureError as error:
+            raise _translated(error) from error
+
     async def rows(self, partition: str, *, first: str = "") -> list[Any]:
         """The values of a partition in the order of their rows, from row ``first`` on (a plain key)."""
         return [value async for value in self._scan(partition, first)]

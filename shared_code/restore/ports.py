@@ -137,8 +137,17 @@ class RestoreJournal(Protocol):
         """Whether a restore is to stop."""
         ...
 
+    async def running(self, customer_id: str) -> tuple[str, ...]:
+        """Ids of every restore of a customer that runs; one may be among them that has ended, or that has no record
+        yet."""
+        ...
+
+    async def not_running(self, customer_id: str, restore_id: str) -> None:
+        """Take one that has ended out of those that run."""
+        ...
+
     async def save(self, restore: Restore) -> None:
-        """Insert or replace the record of a restore."""
+        """Replace the record of a restore; one that has ended runs no more."""
         ...
 
     async def get(self, customer_id: str, restore_id: str) -> Restore | None:

@@ -102,6 +102,15 @@ class Restores:
         """The record alone, for a slice."""
         return await self._journal.get(customer_id, restore_id)
 
+    async def noted_running(self, customer_id: str, restore_id: str) -> Restore | None:
+        """The record of a restore that the journal counts among those that run; None, and it is counted no more, when
+        it has ended. None, too, while its record is still to be written."""
+        restore = await self._journal.get(customer_id, restore_id)
+        if restore is None or restore.state is RestoreState.RUNNING:
+            return restore
+        await self._journal.not_running(customer_id, restore_id)
+        return None
+
     async def status(self, customer_id: str, restore_id: str) -> Restore | None:
         """The record of a restore; while it runs, with the sums of its journal so far."""
         restore = await self._journal.get(customer_id, restore_id)

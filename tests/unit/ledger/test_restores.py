@@ -189,3 +189,21 @@ async def test_the_wish_to_cancel_is_kept(journal: TableRestoreJournal) -> None:
         await journal.ask_to_cancel(restore_id)
     assert await journal.cancel_asked(restore_id) is True
     assert await journal.entries(restore_id) == {}
+
+
+async def test_what_runs_is_known_without_the_records(journal: TableRestoreJournal) -> None:
+    one, other = f"c{uuid4().hex[:10]}", f"c{uuid4().hex[:10]}"
+    assert await journal.running(one) == ()
+    begun = [await journal.create(_restore(one)) for _ in range(3)]
+    theirs = await journal.create(_restore(other))
+    assert await journal.running(one) == tuple(sorted(restore.request.id for restore in begun))
+    await journal.save(replace(begun[0], counts=RestoreCounts(planned=5)))
+    assert len(await journal.running(one)) == 3
+    for state, restore in zip((RestoreState.COMPLETE, RestoreState.CANCELLED), begun[:2], strict=True):
+        await journal.save(replace(restore, state=state, ended_at=START))
+    await journal.not_running(one, begun[0].request.id)  # again
+    assert await journal.running(one) == (begun[2].request.id,)
+    assert await journal.running(other) == (theirs.request.id,)
+    assert {restore.request.id for restore in await journal.newest(one, 10)} == {
+        restore.request.id for restore in begun
+    }
