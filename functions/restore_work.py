@@ -91,31 +91,38 @@ def restore_resource(context: df.DurableOrchestrationContext) -> Generator[Any, 
     names = {"customer": state["customer"], "restore": state["restore"]}
     position, waits = state.get("position", ""), state.get("waits", 0)
     retry = df.RetryOptions(_FIRST_WAIT_MS, _ATTEMPTS)
+    ending: tuple[str, dict[str, Any]] | None = None
     try:
         for _ in range(SLICES_IN_HISTORY):
             step = yield context.call_activity_with_retry("restore_slice", retry, {**names, "position": position})
-            if step["cancelled"]:
-                yield context.call_activity_with_retry("close_restore", retry, {**names, "cancelled": True})
-                return
+            if step.get("cancelled", False):  # histories of earlier releases do not tell
+                ending = "close_restore", {**names, "cancelled": True}
+                break
             if step["error"]:
-                yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": step["error"]})
-                return
+                ending = "fail_restore", {**names, "error": step["error"]}
+                break
             if step["wait_s"] and waits < _MOST_WAITS:
                 waits += 1
                 yield context.create_timer(context.current_utc_datetime + timedelta(seconds=step["wait_s"]))
                 continue
             if step["wait_s"]:
                 error = "Graph kept asking to slow down. Start the restore again at another time."
-                yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": error})
-                return
+                ending = "fail_restore", {**names, "error": error}
+                break
             position, waits = step["position"], 0
             if step["done"]:
-                yield context.call_activity_with_retry("close_restore", retry, names)
-                return
+                ending = "close_restore", names
+                break
     except Exception as error:
         yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": reason_of(error)})
         raise
-    context.continue_as_new({**names, "position": position, "waits": waits})
+    if ending is None:
+        context.continue_as_new({**names, "position": position, "waits": waits})
+        return
+    # Outside of the try: what was restored has not failed because that could not be recorded. The record stays running
+    # then, and the timer takes it up.
+    activity, payload = ending
+    yield context.call_activity_with_retry(activity, retry, payload)
 
 
 # ---- activities -----------------------------------------------------------------------------------------------------
