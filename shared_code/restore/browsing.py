@@ -14,6 +14,7 @@ from shared_code.errors import (
     SnapshotNotFoundError,
     SnapshotUnreadableError,
     UnsupportedFormatError,
+    VaultBusyError,
 )
 from shared_code.model.item import ItemKind, ItemVersion, format_time
 from shared_code.model.resource import check_resource_id
@@ -23,6 +24,9 @@ from shared_code.restore.request_check import check_id
 from shared_code.restore.results import DamagedPoint, FolderView, RestorePoint
 
 _READS_AT_ONCE = 8
+# Well below the 230 s after which the platform's load balancer gives a request up ("Azure Functions hosting options",
+# learn.microsoft.com/azure/azure-functions/functions-scale, checked 2026-11).
+LONGEST_WAIT_S = 30.0
 # What trying again cannot cure. The other errors of the vault are of the store, and are raised.
 _UNREADABLE = (IntegrityError, UnsupportedFormatError, BlobNotFoundError)
 _NONE_USABLE = "Nothing of this resource can be used as it is: check its storage, and run a backup for a new one."
@@ -30,7 +34,8 @@ _NONE_USABLE = "Nothing of this resource can be used as it is: check its storage
 
 class Browsing:
     """Read-only questions to one customer's vault. A restore point whose record cannot be read hides no other: each
-    depends on itself alone. ``gate`` bounds how many catalogs are open at once; who waits is served in turn."""
+    depends on itself alone. ``gate`` bounds how many catalogs are open at once; who waits is served in turn, or gets
+    VaultBusyError after 30 s."""
 
     def __init__(self, archive: Archive, gate: asyncio.Semaphore) -> None:
         self._archive = archive
@@ -60,8 +65,8 @@ class Browsing:
 
     @asynccontextmanager
     async def reader(self, snapshot: Snapshot) -> AsyncIterator[CatalogReader]:
-        """The catalog of a snapshot, once it is the caller's turn; let go of at the end."""
-        async with self._gate:
+        """The catalog of a snapshot, once it is the caller's turn; let go of at the end. Raises VaultBusyError."""
+        async with self._turn():
             reader = await self._archive.open_reader(snapshot.segments)
             try:
                 yield reader
@@ -89,6 +94,21 @@ class Browsing:
             page = await reader.children(parent_id or await _top(reader), limit, token)
         newest = await self._newest(resource_id, numbers)
         return FolderView(RestorePoint.of(snapshot, newest), path, page.versions, page.next_token)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                await self._gate.acquire()
+        except TimeoutError as error:
+            raise VaultBusyError(
+                f"So many look into the backups now that it was not your turn within {LONGEST_WAIT_S:.0f} s. "
+                "Nothing was begun; try again in a minute."
+            ) from error
+        try:
+            yield
+        finally:
+            self._gate.release()
 
     async def _numbers(self, resource_id: str) -> tuple[int, ...]:
         numbers = await self._archive.snapshots(check_resource_id(resource_id))

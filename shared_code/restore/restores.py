@@ -24,8 +24,9 @@ _LONGEST_ERROR = 1_000
 
 
 class Restores:
-    """All restores of one customer. ``clock`` gives aware UTC times; ``browse_gate`` is as in Browsing, and
-    slices do not wait at it. Safe to share among the tasks of one event loop; keeps nothing between calls.
+    """All restores of one customer. ``clock`` gives aware UTC times; ``browse_gate`` and ``start_gate``, for looking and
+    for starting, are as in Browsing, and slices wait at neither. Safe to share among the tasks of one event loop; keeps
+    nothing between calls.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Restores:
         budget: RestoreBudget,
         clock: Callable[[], datetime],
         browse_gate: asyncio.Semaphore,
+        start_gate: asyncio.Semaphore,
     ) -> None:
         self._archive = archive
         self._targets = targets
@@ -43,6 +45,7 @@ class Restores:
         self._budget = budget
         self._clock = clock
         self._browsing = Browsing(archive, browse_gate)
+        self._starting = Browsing(archive, start_gate)
 
     async def snapshots(self, resource_id: str) -> tuple[RestorePoint | DamagedPoint, ...]:
         """A resource's restore points, newest first. Raises SnapshotNotFoundError when there are none."""
@@ -64,7 +67,7 @@ class Restores:
         """Check the whole request against the snapshot, then record it, as record_once does. Nothing is written to the
         tenant yet.
 
-        Raises InvalidIdError, InvalidSelectionError, SnapshotNotFoundError, SnapshotUnreadableError,
+        Raises InvalidIdError, InvalidSelectionError, SnapshotNotFoundError, SnapshotUnreadableError, VaultBusyError,
         RestoreInProgressError, KeyReusedError. A repetition with the same id finds what the first one recorded.
         """
         check_request(request)
@@ -75,7 +78,7 @@ class Restores:
             tuple(dict.fromkeys(request.selection.item_ids)),
         )
         snapshot = await self.resolve(request.resource_id, seq=request.seq)
-        async with self._browsing.reader(snapshot) as reader:
+        async with self._starting.reader(snapshot) as reader:
             await reader.selected(selection, "", 1)  # raises when an id is not in the snapshot
         restore = Restore(replace(request, selection=selection), RestoreState.RUNNING, self._clock())
         return await record_once(self._journal, restore, key)

@@ -41,7 +41,7 @@ class _Engine:
 def journal(monkeypatch: pytest.MonkeyPatch) -> MemoryJournal:
     made = MemoryJournal(Crashes())
     budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=1)
-    restores = Restores(MemoryArchive({}), {}, made, budget, Ticking(), asyncio.Semaphore(1))
+    restores = Restores(MemoryArchive({}), {}, made, budget, Ticking(), asyncio.Semaphore(1), asyncio.Semaphore(1))
     application = SimpleNamespace(
         customers=Customers(), restore_journal=made, restores=lambda customer: restores, now=lambda: START
     )
