@@ -97,7 +97,9 @@ async def cancel_restore(req: func.HttpRequest, client: df.DurableOrchestrationC
     if restore is None:
         raise NotFoundError(_UNKNOWN)
     if restore.state is RestoreState.RUNNING and not await is_under_way(client, restore.request.id):
-        restore = await restores.close(restore.request, cancelled=True)
+        await restores.close(restore.request, cancelled=True)
+        # As it is now: it may have ended by itself since it was asked to stop.
+        restore = await restores.cancel(customer.id, restore.request.id) or restore
     return _accepted(restore, {"state": str(restore.state)})
 
 
@@ -112,12 +114,18 @@ async def _recorded(
         return await restores.start(request, body.key)
     except RestoreInProgressError as error:
         other = await restores.record(customer.id, str(error.context["restore_id"]))
-        if (
-            other is None
-            or (await taken_up(client, restores, other, application().now())).state is RestoreState.RUNNING
-        ):
+        if other is None or await _goes_on(client, restores, other):
             raise
     return await restores.start(request, body.key)  # the other one was too old to be taken up, and has ended
+
+
+async def _goes_on(client: df.DurableOrchestrationClient, restores: Restores, restore: Restore) -> bool:
+    """Whether a running restore goes on, taken up here if the engine does not run it."""
+    try:
+        return (await taken_up(client, restores, restore, application().now())).state is RestoreState.RUNNING
+    except Exception:  # noqa: BLE001 - it is recorded as running, and the timer sees to it
+        _log.exception("the restore %s is recorded, and the engine could not be asked for it", restore.request.id)
+        return True
 
 
 def _accepted(restore: Restore, more: dict[str, Any]) -> func.HttpResponse:

@@ -24,9 +24,9 @@ _LONGEST_ERROR = 1_000
 
 
 class Restores:
-    """All restores of one customer. ``clock`` gives aware UTC times; ``browse_gate`` and ``start_gate``, for looking and
-    for starting, are as in Browsing, and slices wait at neither. Safe to share among the tasks of one event loop; keeps
-    nothing between calls.
+    """All restores of one customer. ``clock`` gives aware UTC times; ``browse_gate`` and ``start_gate``, for those who
+    look and those who start one, are as in Browsing, and slices wait at neither. Safe to share among the tasks of one
+    event loop; keeps nothing between calls.
     """
 
     def __init__(
