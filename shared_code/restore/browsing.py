@@ -15,6 +15,7 @@ from shared_code.errors import (
     SnapshotUnreadableError,
     UnsupportedFormatError,
     VaultBusyError,
+    VaultError,
 )
 from shared_code.model.item import ItemKind, ItemVersion, format_time
 from shared_code.model.resource import check_resource_id
@@ -65,13 +66,18 @@ class Browsing:
 
     @asynccontextmanager
     async def reader(self, snapshot: Snapshot) -> AsyncIterator[CatalogReader]:
-        """The catalog of a snapshot, once it is the caller's turn; let go of at the end. Raises VaultBusyError."""
-        async with self._turn():
-            reader = await self._archive.open_reader(snapshot.segments)
-            try:
-                yield reader
-            finally:
-                await reader.aclose()
+        """The catalog of a snapshot, once it is the caller's turn; let go of at the end. Raises VaultBusyError, and
+        SnapshotUnreadableError that says what can be used, also when a question to it finds the damage: a catalog is
+        read when the first one comes."""
+        try:
+            async with self._turn():
+                reader = await self._archive.open_reader(snapshot.segments)
+                try:
+                    yield reader
+                finally:
+                    await reader.aclose()
+        except _UNREADABLE as error:
+            raise await self._catalog_unreadable(snapshot, error) from error
 
     async def folder(self, resource_id: str, seq: int, parent_id: str, limit: int, token: str = "") -> FolderView:
         """One page of a folder (``parent_id`` empty: of the top) in snapshot ``seq``, with the way to it; of a file:
@@ -192,8 +198,25 @@ class Browsing:
 
     async def _unreadable(self, resource_id: str, numbers: tuple[int, ...], cause: str) -> SnapshotUnreadableError:
         usable = tuple(snapshot.seq for snapshot in reversed(await self._readable(resource_id, numbers)))
-        advice = f"Of this resource these can be used: {_ranges(usable)}." if usable else _NONE_USABLE
-        return SnapshotUnreadableError(f"{cause} {advice}", resource_id=resource_id)
+        return _unusable(resource_id, cause, usable)
+
+    async def _catalog_unreadable(self, snapshot: Snapshot, error: VaultError) -> SnapshotUnreadableError:
+        """Of the others those can be used whose record can be read and that do not need what is damaged here. Where the
+        error does not name it, it may be anything of this one's."""
+        resource_id, own = snapshot.resource.id, {segment.name for segment in snapshot.segments}
+        damaged = own & {str(name) for name in error.context.values()} or own
+        others = reversed(await self._readable(resource_id, await self._archive.snapshots(resource_id)))
+        usable = tuple(
+            other.seq
+            for other in others
+            if other.seq != snapshot.seq and damaged.isdisjoint(segment.name for segment in other.segments)
+        )
+        return _unusable(resource_id, f"Snapshot {snapshot.seq} cannot be used: {error.message}", usable)
+
+
+def _unusable(resource_id: str, cause: str, usable: Sequence[int]) -> SnapshotUnreadableError:
+    advice = f"Of this resource these can be used: {_ranges(usable)}." if usable else _NONE_USABLE
+    return SnapshotUnreadableError(f"{cause} {advice}", resource_id=resource_id)
 
 
 async def _top(reader: CatalogReader) -> str:
