@@ -60,7 +60,7 @@ async def list_restores(req: func.HttpRequest) -> func.HttpResponse:
     customer, restores = await restores_of(req)
     limit = whole_number(req.params.get("limit", str(_PAGE)), "limit", 1, _LARGEST_PAGE)
     found = await restores.newest(customer.id, limit)
-    return answer({"restores": [_summary_json(restore) for restore in found]})
+    return answer({"restores": [restore.to_json() for restore in found]})
 
 
 @bp.route("customers/{customer}/restores/{restore}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -76,7 +76,7 @@ async def get_restore(req: func.HttpRequest) -> func.HttpResponse:
     whole = restore.to_json()
     return answer(
         {
-            **_summary_json(restore),
+            **restore.summary().to_json(),
             "cancelling": is_running and await restores.cancel_asked(restore.request.id),
             "request": whole["request"],
             "problems": whole["problems"],
@@ -136,13 +136,3 @@ def _accepted(restore: Restore, more: dict[str, Any]) -> func.HttpResponse:
 
 def _names(customer_id: str, restore_id: str) -> dict[str, str]:
     return {"restore_id": restore_id, "status_url": f"/api/customers/{customer_id}/restores/{restore_id}"}
-
-
-def _summary_json(restore: Restore) -> dict[str, Any]:
-    whole = restore.to_json()
-    return {
-        "restore_id": restore.request.id,
-        "resource": restore.request.resource_id,
-        "seq": restore.request.seq,
-        **{name: whole[name] for name in ("state", "started_at", "ended_at", "counts", "error")},
-    }

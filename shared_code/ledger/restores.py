@@ -16,7 +16,7 @@ from azure.data.tables.aio import TableServiceClient
 
 from shared_code.errors import RowExistsError
 from shared_code.ledger.tables import Table
-from shared_code.model.restore import Restore, RestoreClaim, RestoreState
+from shared_code.model.restore import Restore, RestoreClaim, RestoreState, RestoreSummary
 from shared_code.model.write_back import JournalEntry, WriteState, Written
 
 _READS_AT_ONCE = 16
@@ -56,7 +56,7 @@ class TableRestoreJournal:
         # Before the record, so that no record of a running restore is without it.
         await self._records.put(_running_of(request.customer_id), request.id, request.id)
         try:
-            await self._records.insert(request.customer_id, request.id, restore.to_json())
+            await self._records.insert(request.customer_id, request.id, restore.to_json(), brief=_brief(restore))
         except RowExistsError:
             return await self.get(request.customer_id, request.id) or restore  # rows of this table stay
         return restore
@@ -81,7 +81,7 @@ class TableRestoreJournal:
     async def save(self, restore: Restore) -> None:
         """Replace the record of a restore; one that has ended runs no more."""
         request = restore.request
-        await self._records.put(request.customer_id, request.id, restore.to_json())
+        await self._records.put(request.customer_id, request.id, restore.to_json(), brief=_brief(restore))
         if restore.state is not RestoreState.RUNNING:
             await self.not_running(request.customer_id, request.id)
 
@@ -90,11 +90,16 @@ class TableRestoreJournal:
         value = await self._records.get(customer_id, restore_id)
         return None if value is None else Restore.from_json(value)
 
-    async def newest(self, customer_id: str, limit: int) -> tuple[Restore, ...]:
-        """Records of a customer's restores, the last begun first."""
-        restores = [Restore.from_json(value) for value in await self._records.rows(customer_id)]
-        restores.sort(key=lambda restore: (restore.started_at, restore.request.id), reverse=True)
-        return tuple(restores[:limit])
+    async def newest(self, customer_id: str, limit: int) -> tuple[RestoreSummary, ...]:
+        """A customer's restores, the last begun first. Reads neither their requests nor their problems."""
+        summaries = []
+        for restore_id, brief in await self._records.briefs(customer_id):
+            if brief is not None:
+                summaries.append(RestoreSummary.from_json(brief))
+            elif restore := await self.get(customer_id, restore_id):  # of an earlier release
+                summaries.append(restore.summary())
+        summaries.sort(key=lambda summary: (summary.started_at, summary.restore_id), reverse=True)
+        return tuple(summaries[:limit])
 
     async def folders(self, restore_id: str) -> Mapping[str, JournalEntry]:
         """What is known of the folders of a restore."""
@@ -133,6 +138,10 @@ class TableRestoreJournal:
         values = [await read(item_id) for item_id in item_ids[:1]]
         values += await asyncio.gather(*(read(item_id) for item_id in item_ids[1:]))
         return _entries([value for value in values if value is not None])
+
+
+def _brief(restore: Restore) -> dict[str, Any]:
+    return restore.summary().to_json()
 
 
 def _running_of(customer_id: str) -> str:

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from shared_code.model.item import ItemVersion, Representation
 from shared_code.model.resource import Resource
-from shared_code.model.restore import Restore, RestoreClaim, Selection
+from shared_code.model.restore import Restore, RestoreClaim, RestoreSummary, Selection
 from shared_code.model.snapshot import SegmentRef, Snapshot
 from shared_code.model.versions import BrowsePage
 from shared_code.model.write_back import JournalEntry, RestoreItem, Written
@@ -154,8 +154,8 @@ class RestoreJournal(Protocol):
         """The record of a restore."""
         ...
 
-    async def newest(self, customer_id: str, limit: int) -> tuple[Restore, ...]:
-        """Records of a customer's restores, the last begun first."""
+    async def newest(self, customer_id: str, limit: int) -> tuple[RestoreSummary, ...]:
+        """A customer's restores, the last begun first. Reads neither their requests nor their problems."""
         ...
 
     async def folders(self, restore_id: str) -> Mapping[str, JournalEntry]:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from shared_code.errors import InvalidSelectionError, RestoreEndedError
 from shared_code.model.resource import ResourceKind
-from shared_code.model.restore import IdempotencyKey, Restore, RestoreRequest, RestoreState, Selection
+from shared_code.model.restore import IdempotencyKey, Restore, RestoreRequest, RestoreState, RestoreSummary, Selection
 from shared_code.model.snapshot import Snapshot
 from shared_code.restore.browsing import Browsing
 from shared_code.restore.ports import Archive, CatalogReader, RestoreJournal, Target
@@ -122,8 +122,8 @@ class Restores:
         entries = await self._journal.entries(restore_id)
         return replace(restore, counts=counts_of(entries, restore.counts.planned))
 
-    async def newest(self, customer_id: str, limit: int) -> tuple[Restore, ...]:
-        """Records of restores, the last begun first."""
+    async def newest(self, customer_id: str, limit: int) -> tuple[RestoreSummary, ...]:
+        """Restores, the last begun first, without their requests and problems."""
         return await self._journal.newest(customer_id, limit)
 
     async def restore_slice(self, request: RestoreRequest, position: str) -> RestoreStep:

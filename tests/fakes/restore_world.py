@@ -12,7 +12,7 @@ from shared_code.model.item import Change, ChunkRef, Form, ItemKind, ItemVersion
 from shared_code.model.lease import CheckpointMark
 from shared_code.model.outcome import Counts
 from shared_code.model.resource import Resource, ResourceKind
-from shared_code.model.restore import Restore, RestoreClaim, RestoreState, Selection
+from shared_code.model.restore import Restore, RestoreClaim, RestoreState, RestoreSummary, Selection
 from shared_code.model.snapshot import SegmentRef, Snapshot
 from shared_code.model.versions import BrowsePage
 from shared_code.model.write_back import JournalEntry, RestoreItem, WriteState, Written
@@ -244,8 +244,8 @@ class MemoryJournal:
         found = self.records.get(restore_id)
         return found if found and found.request.customer_id == customer_id else None
 
-    async def newest(self, customer_id: str, limit: int) -> tuple[Restore, ...]:
-        found = [entry for entry in self.records.values() if entry.request.customer_id == customer_id]
+    async def newest(self, customer_id: str, limit: int) -> tuple[RestoreSummary, ...]:
+        found = [entry.summary() for entry in self.records.values() if entry.request.customer_id == customer_id]
         return tuple(sorted(found, key=lambda entry: entry.started_at, reverse=True)[:limit])
 
     async def folders(self, restore_id: str) -> Mapping[str, JournalEntry]:

@@ -7,13 +7,16 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from azure.core.pipeline import PipelineResponse
 from azure.data.tables.aio import TableServiceClient
 
 from shared_code.errors import RestoreInProgressError
 from shared_code.ledger.restores import TableRestoreJournal
+from shared_code.ledger.tables import Table
 from shared_code.model.restore import (
     ConflictRule,
     Restore,
@@ -67,8 +70,8 @@ async def test_a_customer_sees_only_its_own_newest_first(journal: TableRestoreJo
     theirs = _restore(other)
     for restore in (*mine, theirs):
         await journal.save(restore)
-    assert await journal.newest(one, 2) == (mine[2], mine[0])
-    assert await journal.newest(one, 10) == (mine[2], mine[0], mine[1])
+    assert await journal.newest(one, 2) == (mine[2].summary(), mine[0].summary())
+    assert await journal.newest(one, 10) == tuple(mine[place].summary() for place in (2, 0, 1))
     assert await journal.get(one, theirs.request.id) is None
     assert await journal.get(one, "nothing/../of that name") is None
 
@@ -204,6 +207,32 @@ async def test_what_runs_is_known_without_the_records(journal: TableRestoreJourn
     await journal.not_running(one, begun[0].request.id)  # again
     assert await journal.running(one) == (begun[2].request.id,)
     assert await journal.running(other) == (theirs.request.id,)
-    assert {restore.request.id for restore in await journal.newest(one, 10)} == {
-        restore.request.id for restore in begun
-    }
+    listed = await journal.newest(one, 10)
+    assert {summary.restore_id for summary in listed} == {restore.request.id for restore in begun}
+
+
+async def test_a_list_loads_no_record(journal: TableRestoreJournal, azurite: str) -> None:
+    customer = f"c{uuid4().hex[:10]}"
+    problems = tuple(RestoreProblem(uuid4().hex, "e" * 500) for _ in range(200))
+    ended = replace(_restore(customer), state=RestoreState.PARTIAL, ended_at=START, problems=problems, error="\ud800 é")
+    running = await journal.create(_restore(customer, started_at=START + timedelta(seconds=1)))
+    await journal.save(ended)
+    received = 0
+
+    def weigh(response: PipelineResponse[Any, Any]) -> None:
+        nonlocal received
+        received += len(response.http_response.text())
+
+    async with TableServiceClient.from_connection_string(azurite, raw_response_hook=weigh) as service:
+        listed = await TableRestoreJournal(service).newest(customer, 10)
+    assert listed == (running.summary(), ended.summary())
+    assert 500 < received < 5_000
+
+
+async def test_records_of_an_earlier_release_are_listed(journal: TableRestoreJournal, azurite: str) -> None:
+    customer = f"c{uuid4().hex[:10]}"
+    earlier, later = _restore(customer), _restore(customer, started_at=START + timedelta(seconds=1))
+    await journal.save(later)
+    async with TableServiceClient.from_connection_string(azurite) as service:
+        await Table(service, "restores").put(customer, earlier.request.id, earlier.to_json())
+    assert await journal.newest(customer, 10) == (later.summary(), earlier.summary())
