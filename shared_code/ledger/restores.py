@@ -78,12 +78,14 @@ class TableRestoreJournal:
         """Take one that has ended out of those that run."""
         await self._records.remove(_running_of(customer_id), restore_id)
 
-    async def save(self, restore: Restore) -> None:
-        """Replace the record of a restore; one that has ended runs no more."""
-        request = restore.request
-        await self._records.put(request.customer_id, request.id, restore.to_json(), brief=_brief(restore))
-        if restore.state is not RestoreState.RUNNING:
-            await self.not_running(request.customer_id, request.id)
+    async def exchange(self, old: Restore, new: Restore) -> bool:
+        """Replace the record of a restore when it is still ``old``, and tell whether it was; one that has ended runs no
+        more."""
+        customer_id, restore_id = new.request.customer_id, new.request.id
+        was_old = await self._records.exchange(customer_id, restore_id, old.to_json(), new.to_json(), brief=_brief(new))
+        if was_old and new.state is not RestoreState.RUNNING:
+            await self.not_running(customer_id, restore_id)
+        return was_old
 
     async def get(self, customer_id: str, restore_id: str) -> Restore | None:
         """The record of a restore."""

@@ -62,7 +62,7 @@ class Table:
         except AzureError as error:
             raise _translated(error) from error
 
-    async def exchange(self, partition: str, row: str, old: Any, new: Any) -> bool:
+    async def exchange(self, partition: str, row: str, old: Any, new: Any, *, brief: Any = None) -> bool:
         """Replace the value when it is still ``old``, and tell whether it was: of several callers one succeeds."""
         await self._ensure()
         try:
@@ -70,7 +70,7 @@ class Table:
             if _value(entity) != old:
                 return False
             await self._client.update_entity(
-                _entity(partition, row, new),
+                _entity(partition, row, new, brief),
                 mode=UpdateMode.REPLACE,
                 etag=entity.metadata["etag"],
                 match_condition=MatchConditions.IfNotModified,

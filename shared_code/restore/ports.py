@@ -146,8 +146,9 @@ class RestoreJournal(Protocol):
         """Take one that has ended out of those that run."""
         ...
 
-    async def save(self, restore: Restore) -> None:
-        """Replace the record of a restore; one that has ended runs no more."""
+    async def exchange(self, old: Restore, new: Restore) -> bool:
+        """Replace the record of a restore when it is still ``old``, and tell whether it was; one that has ended runs no
+        more."""
         ...
 
     async def get(self, customer_id: str, restore_id: str) -> Restore | None:

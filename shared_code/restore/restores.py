@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from shared_code.errors import InvalidSelectionError, RestoreEndedError
+from shared_code.errors import InvalidSelectionError, LedgerUnavailableError, RestoreEndedError
 from shared_code.model.resource import ResourceKind
 from shared_code.model.restore import IdempotencyKey, Restore, RestoreRequest, RestoreState, RestoreSummary, Selection
 from shared_code.model.snapshot import Snapshot
@@ -21,6 +21,8 @@ from shared_code.restore.starting import record_once, restore_of_key
 from shared_code.restore.totals import closed, counts_of
 
 _LONGEST_ERROR = 1_000
+# A running record changes once, when its items are counted.
+_TRIES = 5
 
 
 class Restores:
@@ -155,41 +157,39 @@ class Restores:
     async def close(self, request: RestoreRequest, *, cancelled: bool = False) -> Restore:
         """Sum up from the journal and record the verdict, or that it was ``cancelled``. A restore that has ended stays
         as it is."""
-        restore = await self._running(request)
-        if restore.state is RestoreState.RUNNING:
-            items = await self._journal.entries(request.id)
-            folders = await self._journal.folders(request.id)
-            restore = closed(restore, items, folders, self._clock())
-            if cancelled:
-                restore = replace(restore, state=RestoreState.CANCELLED)
-            await self._journal.save(restore)
-        return restore
+        return await self._end(request, lambda end: replace(end, state=RestoreState.CANCELLED) if cancelled else end)
 
     async def fail(self, request: RestoreRequest, error: str) -> Restore:
         """Record that a restore broke off, with what it had done until then. A restore that has ended stays
         as it is."""
-        restore = await self._running(request)
-        if restore.state is RestoreState.RUNNING:
+        error = error[:_LONGEST_ERROR]
+        return await self._end(request, lambda end: replace(end, state=RestoreState.FAILED, error=error))
+
+    async def _end(self, request: RestoreRequest, verdict: Callable[[Restore], Restore]) -> Restore:
+        for _ in range(_TRIES):
+            restore = await self._recorded(request)
+            if restore.state is not RestoreState.RUNNING:
+                return restore
             items = await self._journal.entries(request.id)
             folders = await self._journal.folders(request.id)
-            restore = replace(
-                closed(restore, items, folders, self._clock()),
-                state=RestoreState.FAILED,
-                error=error[:_LONGEST_ERROR],
-            )
-            await self._journal.save(restore)
-        return restore
+            ended = verdict(closed(restore, items, folders, self._clock()))
+            if await self._journal.exchange(restore, ended):
+                return ended
+        raise LedgerUnavailableError(
+            "The record of the restore changes all the time. Try again.", restore_id=request.id
+        )
 
-    async def _running(self, request: RestoreRequest) -> Restore:
+    async def _recorded(self, request: RestoreRequest) -> Restore:
         restore = await self._journal.get(request.customer_id, request.id)
-        return restore or Restore(request, RestoreState.RUNNING, self._clock())
+        return restore or await self._journal.create(Restore(request, RestoreState.RUNNING, self._clock()))
 
     async def _note_planned(self, request: RestoreRequest, reader: CatalogReader) -> None:
-        restore = await self._running(request)
+        restore = await self._recorded(request)
         if restore.counts.planned or restore.state is not RestoreState.RUNNING:
             return
         planned = await _count(reader, request.selection)
-        await self._journal.save(replace(restore, counts=replace(restore.counts, planned=planned)))
+        # Counting takes its time: one that has ended or that was counted meanwhile stays as it is.
+        await self._journal.exchange(restore, replace(restore, counts=replace(restore.counts, planned=planned)))
 
     def _target_of(self, request: RestoreRequest) -> Target:
         target = self._targets.get(kind_of(request.resource_id))

@@ -233,12 +233,15 @@ class MemoryJournal:
         self.noted_running.pop(restore_id, None)
         self._crashes.point()
 
-    async def save(self, restore: Restore) -> None:
+    async def exchange(self, old: Restore, new: Restore) -> bool:
         self._crashes.point()
-        self.records[restore.request.id] = Restore.from_json(restore.to_json())
+        if self.records.get(new.request.id) != old:
+            return False
+        self.records[new.request.id] = Restore.from_json(new.to_json())
         self._crashes.point()
-        if restore.state is not RestoreState.RUNNING:
-            await self.not_running(restore.request.customer_id, restore.request.id)
+        if new.state is not RestoreState.RUNNING:
+            await self.not_running(new.request.customer_id, new.request.id)
+        return True
 
     async def get(self, customer_id: str, restore_id: str) -> Restore | None:
         found = self.records.get(restore_id)

@@ -11,9 +11,9 @@ import pytest
 
 from functions import restore_work
 from shared_code.errors import LedgerUnavailableError
-from shared_code.model.restore import Restore, RestoreRequest
+from shared_code.model.restore import Restore, RestoreRequest, RestoreState
 from shared_code.restore.restores import Restores
-from tests.fakes.restore_api import EVERYTHING, RestoreApi
+from tests.fakes.restore_api import CUSTOMER, EVERYTHING, RestoreApi
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -109,3 +109,26 @@ async def test_a_history_that_knew_nothing_of_cancelling_goes_on() -> None:
     steps.send({"done": False, "position": "p1", "error": "", "wait_s": 0.0})
     steps.send({"done": True, "position": "p2", "error": "", "wait_s": 0.0})
     assert context.called == ["restore_slice", "restore_slice", "close_restore"]
+
+
+async def test_counting_does_not_bring_back_what_has_ended(world: RestoreApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody runs it, so it is cancelled at once; meanwhile its first slice has begun to count."""
+    restore_id = await world.died_before_its_start()
+    counting, ended = asyncio.Event(), asyncio.Event()
+
+    async def count(reader: object, selection: object) -> int:
+        counting.set()
+        await ended.wait()
+        return 7
+
+    monkeypatch.setattr("shared_code.restore.restores._count", count)
+    restores = world.restores(CUSTOMER)
+    request = world.journal.records[restore_id].request
+    slice_ = asyncio.create_task(restores.restore_slice(request, ""))
+    await counting.wait()
+    status, cancelled = await world.cancel(restore_id)
+    assert (status, cancelled["state"]) == (200, "cancelled")
+    ended.set()
+    assert (await slice_).cancelled
+    assert world.journal.records[restore_id].state is RestoreState.CANCELLED
+    assert world.target.contents == []

@@ -80,7 +80,7 @@ async def test_one_that_cannot_be_started_keeps_no_other_from_it(journal: Memory
 
 async def test_what_has_ended_is_counted_no_more(journal: MemoryJournal, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = await _begin(journal, 1), await _begin(journal, 2)
-    await journal.save(replace(one, state=RestoreState.COMPLETE, ended_at=START))
+    await journal.exchange(one, replace(one, state=RestoreState.COMPLETE, ended_at=START))
     assert await journal.running("acme") == (other.request.id,)
     with monkeypatch.context() as broken:
 
@@ -89,7 +89,7 @@ async def test_what_has_ended_is_counted_no_more(journal: MemoryJournal, monkeyp
 
         broken.setattr(journal, "not_running", fails)
         with pytest.raises(LedgerUnavailableError):
-            await journal.save(replace(other, state=RestoreState.COMPLETE, ended_at=START))
+            await journal.exchange(other, replace(other, state=RestoreState.COMPLETE, ended_at=START))
         assert await journal.running("acme") == (other.request.id,)
         await _fire(_Engine())
     await _fire(engine := _Engine())
