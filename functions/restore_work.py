@@ -30,7 +30,10 @@ _MOST_WAIT_S = 900.0
 _MOST_WAITS = 40
 # What the engine has lost goes on under its id for a day: nobody expects an older one to write into his mailbox again.
 _GOES_ON_WITHIN = timedelta(days=1)
-_INTERRUPTED = "It was interrupted, and not taken up within a day. Ask for it again; what is there is left alone."
+_INTERRUPTED = (
+    "It was interrupted, and not taken up within a day. Ask for it again, with a new 'Idempotency-Key' if it had one; "
+    "what is there is left alone."
+)
 
 
 # ---- seeing to it that it runs --------------------------------------------------------------------------------------

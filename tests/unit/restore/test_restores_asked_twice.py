@@ -91,6 +91,7 @@ async def test_what_was_lost_long_ago_is_not_taken_up_again(world: RestoreApi) -
         ended = await world.ended(f"/api/customers/acme/restores/{restore_id}")
         assert (ended["state"], ended["counts"]["restored"]) == ("failed", 0)
         assert "interrupted" in ended["error"]
+        assert "a new 'Idempotency-Key'" in ended["error"]
     assert len(world.target.contents) == 7
 
 
