@@ -14,7 +14,7 @@ from functions.browse import restores_of
 from functions.engine import is_under_way
 from functions.http import NotFoundError, answer, answers_problems, json_object, only_query, problem, whole_number
 from functions.restore_body import RestoreBody, restore_body
-from functions.restore_work import MOST_RESTORES, taken_up
+from functions.restore_work import taken_up
 from shared_code.errors import RestoreInProgressError
 from shared_code.model.resource import Customer
 from shared_code.model.restore import Restore, RestoreState
@@ -24,6 +24,7 @@ from shared_code.wiring import application
 bp = df.Blueprint()
 _log = logging.getLogger(__name__)
 _PAGE = 100
+_LARGEST_PAGE = 500
 _UNKNOWN = "This customer has no restore of that id; the list of restores shows them."
 
 
@@ -57,9 +58,9 @@ async def list_restores(req: func.HttpRequest) -> func.HttpResponse:
     """Restores, the last begun first, at most ``limit``."""
     only_query(req, "limit")
     customer, restores = await restores_of(req)
-    limit = whole_number(req.params.get("limit", str(_PAGE)), "limit", 1, MOST_RESTORES)
+    limit = whole_number(req.params.get("limit", str(_PAGE)), "limit", 1, _LARGEST_PAGE)
     found = await restores.newest(customer.id, limit)
-    return answer({"restores": [_summary_json(restore) for restore in found]})
+    return answer({"restores": [restore.to_json() for restore in found]})
 
 
 @bp.route("customers/{customer}/restores/{restore}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -75,7 +76,7 @@ async def get_restore(req: func.HttpRequest) -> func.HttpResponse:
     whole = restore.to_json()
     return answer(
         {
-            **_summary_json(restore),
+            **restore.summary().to_json(),
             "cancelling": is_running and await restores.cancel_asked(restore.request.id),
             "request": whole["request"],
             "problems": whole["problems"],
@@ -96,7 +97,9 @@ async def cancel_restore(req: func.HttpRequest, client: df.DurableOrchestrationC
     if restore is None:
         raise NotFoundError(_UNKNOWN)
     if restore.state is RestoreState.RUNNING and not await is_under_way(client, restore.request.id):
-        restore = await restores.close(restore.request, cancelled=True)
+        await restores.close(restore.request, cancelled=True)
+        # As it is now: it may have ended by itself since it was asked to stop.
+        restore = await restores.cancel(customer.id, restore.request.id) or restore
     return _accepted(restore, {"state": str(restore.state)})
 
 
@@ -111,12 +114,18 @@ async def _recorded(
         return await restores.start(request, body.key)
     except RestoreInProgressError as error:
         other = await restores.record(customer.id, str(error.context["restore_id"]))
-        if (
-            other is None
-            or (await taken_up(client, restores, other, application().now())).state is RestoreState.RUNNING
-        ):
+        if other is None or await _goes_on(client, restores, other):
             raise
     return await restores.start(request, body.key)  # the other one was too old to be taken up, and has ended
+
+
+async def _goes_on(client: df.DurableOrchestrationClient, restores: Restores, restore: Restore) -> bool:
+    """Whether a running restore goes on, taken up here if the engine does not run it."""
+    try:
+        return (await taken_up(client, restores, restore, application().now())).state is RestoreState.RUNNING
+    except Exception:  # noqa: BLE001 - it is recorded as running, and the timer sees to it
+        _log.exception("the restore %s is recorded, and the engine could not be asked for it", restore.request.id)
+        return True
 
 
 def _accepted(restore: Restore, more: dict[str, Any]) -> func.HttpResponse:
@@ -127,13 +136,3 @@ def _accepted(restore: Restore, more: dict[str, Any]) -> func.HttpResponse:
 
 def _names(customer_id: str, restore_id: str) -> dict[str, str]:
     return {"restore_id": restore_id, "status_url": f"/api/customers/{customer_id}/restores/{restore_id}"}
-
-
-def _summary_json(restore: Restore) -> dict[str, Any]:
-    whole = restore.to_json()
-    return {
-        "restore_id": restore.request.id,
-        "resource": restore.request.resource_id,
-        "seq": restore.request.seq,
-        **{name: whole[name] for name in ("state", "started_at", "ended_at", "counts", "error")},
-    }

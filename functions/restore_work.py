@@ -22,7 +22,6 @@ _log = logging.getLogger(__name__)
 
 # A history is replayed whole at every step: a restore goes on as a new orchestration before it gets long.
 SLICES_IN_HISTORY = 50
-MOST_RESTORES = 500
 _ATTEMPTS = 4
 _FIRST_WAIT_MS = 5_000
 # A slice that Graph puts off is tried again after Graph's own word, within these bounds, and so often in a row.
@@ -31,7 +30,10 @@ _MOST_WAIT_S = 900.0
 _MOST_WAITS = 40
 # What the engine has lost goes on under its id for a day: nobody expects an older one to write into his mailbox again.
 _GOES_ON_WITHIN = timedelta(days=1)
-_INTERRUPTED = "It was interrupted, and not taken up within a day. Ask for it again; what is there is left alone."
+_INTERRUPTED = (
+    "It was interrupted, and not taken up within a day. Ask for it again, with a new 'Idempotency-Key' if it had one; "
+    "what is there is left alone."
+)
 
 
 # ---- seeing to it that it runs --------------------------------------------------------------------------------------
@@ -41,15 +43,21 @@ _INTERRUPTED = "It was interrupted, and not taken up within a day. Ask for it ag
 @bp.durable_client_input(client_name="client")
 async def restore_timer(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
     """Take up every restore that is noted as running and that the engine does not run: its host died between the two,
-    or the engine lost it. One customer's trouble does not keep the others from theirs."""
+    or the engine lost it. The trouble of one customer, or of one restore, does not keep the others from theirs."""
     app = application()
     for customer in await app.customers.all():
         try:
-            for restore in await app.restore_journal.newest(customer.id, MOST_RESTORES):
-                if restore.state is RestoreState.RUNNING:
-                    await taken_up(client, app.restores(customer), restore, app.now())
+            restores, running = app.restores(customer), await app.restore_journal.running(customer.id)
         except Exception:  # noqa: BLE001 - the boundary of the trigger
-            _log.exception("restores of %s could not be taken up", customer.id)
+            _log.exception("restores of %s could not be listed", customer.id)
+            continue
+        for restore_id in running:
+            try:
+                restore = await restores.noted_running(customer.id, restore_id)
+                if restore is not None:
+                    await taken_up(client, restores, restore, app.now())
+            except Exception:  # noqa: BLE001 - the boundary of the trigger
+                _log.exception("the restore %s could not be taken up", restore_id)
 
 
 async def taken_up(
@@ -86,31 +94,38 @@ def restore_resource(context: df.DurableOrchestrationContext) -> Generator[Any, 
     names = {"customer": state["customer"], "restore": state["restore"]}
     position, waits = state.get("position", ""), state.get("waits", 0)
     retry = df.RetryOptions(_FIRST_WAIT_MS, _ATTEMPTS)
+    ending: tuple[str, dict[str, Any]] | None = None
     try:
         for _ in range(SLICES_IN_HISTORY):
             step = yield context.call_activity_with_retry("restore_slice", retry, {**names, "position": position})
-            if step["cancelled"]:
-                yield context.call_activity_with_retry("close_restore", retry, {**names, "cancelled": True})
-                return
+            if step.get("cancelled", False):  # histories of earlier releases do not tell
+                ending = "close_restore", {**names, "cancelled": True}
+                break
             if step["error"]:
-                yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": step["error"]})
-                return
+                ending = "fail_restore", {**names, "error": step["error"]}
+                break
             if step["wait_s"] and waits < _MOST_WAITS:
                 waits += 1
                 yield context.create_timer(context.current_utc_datetime + timedelta(seconds=step["wait_s"]))
                 continue
             if step["wait_s"]:
                 error = "Graph kept asking to slow down. Start the restore again at another time."
-                yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": error})
-                return
+                ending = "fail_restore", {**names, "error": error}
+                break
             position, waits = step["position"], 0
             if step["done"]:
-                yield context.call_activity_with_retry("close_restore", retry, names)
-                return
+                ending = "close_restore", names
+                break
     except Exception as error:
         yield context.call_activity_with_retry("fail_restore", retry, {**names, "error": reason_of(error)})
         raise
-    context.continue_as_new({**names, "position": position, "waits": waits})
+    if ending is None:
+        context.continue_as_new({**names, "position": position, "waits": waits})
+        return
+    # Outside of the try: what was restored has not failed because that could not be recorded. The record stays running
+    # then, and the timer takes it up.
+    activity, payload = ending
+    yield context.call_activity_with_retry(activity, retry, payload)
 
 
 # ---- activities -----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@
     |  |- BlobNotFoundError
     |  |- BlobLockedError           until
     |  |- VaultUnavailableError     the store did not answer
+    |  |  `- VaultBusyError         others look into it, and it was not one's turn in time
     |  |- IntegrityError            never retried, never skipped
     |  |- UnsupportedFormatError
     |  `- NotImmutableError
@@ -141,6 +142,10 @@ class VaultUnavailableError(VaultError):
     """The store did not answer, or answered 5xx, after its client's retries were used up."""
 
     retryable = True
+
+
+class VaultBusyError(VaultUnavailableError):
+    """So many look into vaults that it was not the caller's turn in time. Trying again later can help."""
 
 
 class IntegrityError(VaultError):

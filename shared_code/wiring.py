@@ -76,6 +76,8 @@ from shared_code.vault.recover import RecoveredCustomer, rebuild
 # An opened catalog of 60,000 messages takes some 90 MB. Two at once answer hardly sooner: opening one is work of a
 # processor, not waiting.
 CATALOGS_BROWSED_AT_ONCE = 1
+# Apart from browsing, so that whoever wants something back does not wait behind those who look.
+RESTORES_CHECKED_AT_ONCE = 1
 
 
 class Application:
@@ -101,6 +103,7 @@ class Application:
         self._pauses = PauseLedger(tables, now)
         self.restore_journal = TableRestoreJournal(tables)
         self._browse_gate = asyncio.Semaphore(CATALOGS_BROWSED_AT_ONCE)
+        self._start_gate = asyncio.Semaphore(RESTORES_CHECKED_AT_ONCE)
 
     def vault(self, customer: Customer, terms: LeaseTerms) -> CustomerVault:
         """The customer's vault; what is written to it is leased on these terms."""
@@ -223,7 +226,8 @@ class Application:
             seconds=self.settings.slice_seconds, size_bytes=self.settings.slice_bytes, items=self.settings.slice_items
         )
         vault = self.vault(customer, self.settings.lease_terms)  # restores write nothing to it
-        return Restores(vault, targets, self.restore_journal, budget, self.now, self._browse_gate)
+        gates = self._browse_gate, self._start_gate
+        return Restores(vault, targets, self.restore_journal, budget, self.now, *gates)
 
     def _copier(self, customer: Customer, agreed: Agreement, kind: ResourceKind) -> ResourceCopier:
         settings, versions = self.settings, agreed.protection.earlier_versions

@@ -1,6 +1,7 @@
 """The journal of restores: their records, and what came of every folder and item.
 
-Three tables. ``restores``: partition customer, row restore. ``restorejournal``: partition restore (with
+Three tables. ``restores``: partition customer (with ``.running`` behind it for what is not known to have ended), row
+restore. ``restorejournal``: partition restore (with
 ``.folders`` behind it for folders, ``.cancel`` for the wish to cancel it), row item. ``restoreclaims``: partition
 customer, row claim.
 """
@@ -15,7 +16,7 @@ from azure.data.tables.aio import TableServiceClient
 
 from shared_code.errors import RowExistsError
 from shared_code.ledger.tables import Table
-from shared_code.model.restore import Restore, RestoreClaim
+from shared_code.model.restore import Restore, RestoreClaim, RestoreState, RestoreSummary
 from shared_code.model.write_back import JournalEntry, WriteState, Written
 
 _READS_AT_ONCE = 16
@@ -52,8 +53,10 @@ class TableRestoreJournal:
     async def create(self, restore: Restore) -> Restore:
         """Insert the record of a restore, and return the one that is there now: this one, or the one that was."""
         request = restore.request
+        # Before the record, so that no record of a running restore is without it.
+        await self._records.put(_running_of(request.customer_id), request.id, request.id)
         try:
-            await self._records.insert(request.customer_id, request.id, restore.to_json())
+            await self._records.insert(request.customer_id, request.id, restore.to_json(), brief=_brief(restore))
         except RowExistsError:
             return await self.get(request.customer_id, request.id) or restore  # rows of this table stay
         return restore
@@ -66,21 +69,39 @@ class TableRestoreJournal:
         """Whether a restore is to stop."""
         return bool(await self._journal.get(_cancel_of(restore_id), _ASKED))
 
-    async def save(self, restore: Restore) -> None:
-        """Insert or replace the record of a restore."""
-        request = restore.request
-        await self._records.put(request.customer_id, request.id, restore.to_json())
+    async def running(self, customer_id: str) -> tuple[str, ...]:
+        """Ids of every restore of a customer that runs; one may be among them that has ended, or that has no record
+        yet."""
+        return tuple(await self._records.rows(_running_of(customer_id)))
+
+    async def not_running(self, customer_id: str, restore_id: str) -> None:
+        """Take one that has ended out of those that run."""
+        await self._records.remove(_running_of(customer_id), restore_id)
+
+    async def exchange(self, old: Restore, new: Restore) -> bool:
+        """Replace the record of a restore when it is still ``old``, and tell whether it was; one that has ended runs no
+        more."""
+        customer_id, restore_id = new.request.customer_id, new.request.id
+        was_old = await self._records.exchange(customer_id, restore_id, old.to_json(), new.to_json(), brief=_brief(new))
+        if was_old and new.state is not RestoreState.RUNNING:
+            await self.not_running(customer_id, restore_id)
+        return was_old
 
     async def get(self, customer_id: str, restore_id: str) -> Restore | None:
         """The record of a restore."""
         value = await self._records.get(customer_id, restore_id)
         return None if value is None else Restore.from_json(value)
 
-    async def newest(self, customer_id: str, limit: int) -> tuple[Restore, ...]:
-        """Records of a customer's restores, the last begun first."""
-        restores = [Restore.from_json(value) for value in await self._records.rows(customer_id)]
-        restores.sort(key=lambda restore: (restore.started_at, restore.request.id), reverse=True)
-        return tuple(restores[:limit])
+    async def newest(self, customer_id: str, limit: int) -> tuple[RestoreSummary, ...]:
+        """A customer's restores, the last begun first. Reads neither their requests nor their problems."""
+        summaries = []
+        for restore_id, brief in await self._records.briefs(customer_id):
+            if brief is not None:
+                summaries.append(RestoreSummary.from_json(brief))
+            elif restore := await self.get(customer_id, restore_id):  # of an earlier release
+                summaries.append(restore.summary())
+        summaries.sort(key=lambda summary: (summary.started_at, summary.restore_id), reverse=True)
+        return tuple(summaries[:limit])
 
     async def folders(self, restore_id: str) -> Mapping[str, JournalEntry]:
         """What is known of the folders of a restore."""
@@ -119,6 +140,14 @@ class TableRestoreJournal:
         values = [await read(item_id) for item_id in item_ids[:1]]
         values += await asyncio.gather(*(read(item_id) for item_id in item_ids[1:]))
         return _entries([value for value in values if value is not None])
+
+
+def _brief(restore: Restore) -> dict[str, Any]:
+    return restore.summary().to_json()
+
+
+def _running_of(customer_id: str) -> str:
+    return f"{customer_id}.running"
 
 
 def _folders_of(restore_id: str) -> str:

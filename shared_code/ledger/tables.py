@@ -27,6 +27,7 @@ _PLAIN_CHARACTERS = 30_000
 _PART_BYTES = 60_000
 _MAX_PARTS = 15
 _BATCH = 100
+_BRIEF = "brief"
 
 
 def table_key(value: str) -> str:
@@ -36,31 +37,32 @@ def table_key(value: str) -> str:
 
 
 class Table:
-    """Rows of one table: (partition, row) -> a JSON value. Writes of one row are atomic and safe to replay."""
+    """Rows of one table: (partition, row) -> a JSON value. Writes of one row are atomic and safe to replay. Beside a
+    large value may stand a brief one, so that a list need not load it."""
 
     def __init__(self, service: TableServiceClient, name: str) -> None:
         self._client: TableClient = service.get_table_client(name)
         self._made = False
 
-    async def insert(self, partition: str, row: str, value: Any) -> None:
+    async def insert(self, partition: str, row: str, value: Any, *, brief: Any = None) -> None:
         """Raises RowExistsError when the row is there."""
         await self._ensure()
         try:
-            await self._client.create_entity(_entity(partition, row, value))
+            await self._client.create_entity(_entity(partition, row, value, brief))
         except ResourceExistsError as error:
             raise RowExistsError("That row of the ledger exists.", row=row) from error
         except AzureError as error:
             raise _translated(error) from error
 
-    async def put(self, partition: str, row: str, value: Any) -> None:
+    async def put(self, partition: str, row: str, value: Any, *, brief: Any = None) -> None:
         """Insert or replace."""
         await self._ensure()
         try:
-            await self._client.upsert_entity(_entity(partition, row, value), mode=UpdateMode.REPLACE)
+            await self._client.upsert_entity(_entity(partition, row, value, brief), mode=UpdateMode.REPLACE)
         except AzureError as error:
             raise _translated(error) from error
 
-    async def exchange(self, partition: str, row: str, old: Any, new: Any) -> bool:
+    async def exchange(self, partition: str, row: str, old: Any, new: Any, *, brief: Any = None) -> bool:
         """Replace the value when it is still ``old``, and tell whether it was: of several callers one succeeds."""
         await self._ensure()
         try:
@@ -68,7 +70,7 @@ class Table:
             if _value(entity) != old:
                 return False
             await self._client.update_entity(
-                _entity(partition, row, new),
+                _entity(partition, row, new, brief),
                 mode=UpdateMode.REPLACE,
                 etag=entity.metadata["etag"],
                 match_condition=MatchConditions.IfNotModified,
@@ -107,9 +109,34 @@ class Table:
         except AzureError as error:
             raise _translated(error) from error
 
+    async def remove(self, partition: str, row: str) -> None:
+        """Delete a row; one that is not there is as good as deleted."""
+        await self._ensure()
+        try:
+            await self._client.delete_entity(table_key(partition), table_key(row))
+        except ResourceNotFoundError:
+            return
+        except AzureError as error:
+            raise _translated(error) from error
+
     async def rows(self, partition: str, *, first: str = "") -> list[Any]:
         """The values of a partition in the order of their rows, from row ``first`` on (a plain key)."""
         return [value async for value in self._scan(partition, first)]
+
+    async def briefs(self, partition: str) -> list[tuple[str, Any | None]]:
+        """The rows of a partition, in their order, with the brief value of each; None for one that has none. Rows are
+        named by their keys: as they were given where they are plain."""
+        await self._ensure()
+        try:
+            entities = self._client.query_entities(
+                "PartitionKey eq @partition", parameters={"partition": table_key(partition)}, select=["RowKey", _BRIEF]
+            )
+            return [
+                (entity["RowKey"], json.loads(entity[_BRIEF]) if entity.get(_BRIEF) else None)
+                async for entity in entities
+            ]
+        except AzureError as error:
+            raise _translated(error) from error
 
     async def _scan(self, partition: str, first: str) -> AsyncIterator[Any]:
         await self._ensure()
@@ -135,8 +162,10 @@ class Table:
         self._made = True
 
 
-def _entity(partition: str, row: str, value: Any) -> dict[str, Any]:
+def _entity(partition: str, row: str, value: Any, brief: Any = None) -> dict[str, Any]:
     entity: dict[str, Any] = {"PartitionKey": table_key(partition), "RowKey": table_key(row)}
+    if brief is not None:
+        entity[_BRIEF] = json.dumps(brief)
     text = json.dumps(value)  # ASCII: any string of a tenant survives
     if len(text) <= _PLAIN_CHARACTERS:
         entity["json"] = text

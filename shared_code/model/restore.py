@@ -171,6 +171,47 @@ class RestoreProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreSummary:
+    """What a list of restores shows of each: small, whatever was selected and whatever went wrong."""
+
+    restore_id: str
+    resource_id: str
+    seq: int
+    state: RestoreState
+    started_at: datetime
+    ended_at: datetime | None
+    counts: RestoreCounts
+    error: str
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form, as the API shows it and as it rests in the ledger."""
+        return {
+            "restore_id": self.restore_id,
+            "resource": self.resource_id,
+            "seq": self.seq,
+            "state": str(self.state),
+            "started_at": format_time(self.started_at),
+            "ended_at": format_time(self.ended_at) if self.ended_at else None,
+            "counts": self.counts.to_json(),
+            "error": self.error,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of to_json."""
+        return cls(
+            restore_id=value["restore_id"],
+            resource_id=value["resource"],
+            seq=value["seq"],
+            state=RestoreState(value["state"]),
+            started_at=parse_time(value["started_at"]),
+            ended_at=parse_time(value["ended_at"]) if value["ended_at"] else None,
+            counts=RestoreCounts.from_json(value["counts"]),
+            error=value["error"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Restore:
     """A restore as the ledger knows it."""
 
@@ -182,8 +223,22 @@ class Restore:
     problems: tuple[RestoreProblem, ...] = ()
     error: str = ""
 
+    def summary(self) -> RestoreSummary:
+        """What a list shows of it."""
+        request = self.request
+        return RestoreSummary(
+            request.id,
+            request.resource_id,
+            request.seq,
+            self.state,
+            self.started_at,
+            self.ended_at,
+            self.counts,
+            self.error,
+        )
+
     def to_json(self) -> dict[str, Any]:
-        """JSON form, as the API shows it."""
+        """JSON form, as it rests in the ledger."""
         return {
             "request": self.request.to_json(),
             "state": str(self.state),

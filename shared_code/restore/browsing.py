@@ -14,6 +14,8 @@ from shared_code.errors import (
     SnapshotNotFoundError,
     SnapshotUnreadableError,
     UnsupportedFormatError,
+    VaultBusyError,
+    VaultError,
 )
 from shared_code.model.item import ItemKind, ItemVersion, format_time
 from shared_code.model.resource import check_resource_id
@@ -23,6 +25,9 @@ from shared_code.restore.request_check import check_id
 from shared_code.restore.results import DamagedPoint, FolderView, RestorePoint
 
 _READS_AT_ONCE = 8
+# Well below the 230 s after which the platform's load balancer gives a request up ("Azure Functions hosting options",
+# learn.microsoft.com/azure/azure-functions/functions-scale, checked 2026-11).
+LONGEST_WAIT_S = 30.0
 # What trying again cannot cure. The other errors of the vault are of the store, and are raised.
 _UNREADABLE = (IntegrityError, UnsupportedFormatError, BlobNotFoundError)
 _NONE_USABLE = "Nothing of this resource can be used as it is: check its storage, and run a backup for a new one."
@@ -30,7 +35,8 @@ _NONE_USABLE = "Nothing of this resource can be used as it is: check its storage
 
 class Browsing:
     """Read-only questions to one customer's vault. A restore point whose record cannot be read hides no other: each
-    depends on itself alone. ``gate`` bounds how many catalogs are open at once; who waits is served in turn."""
+    depends on itself alone. ``gate`` bounds how many catalogs are open at once; who waits is served in turn, or gets
+    VaultBusyError after 30 s."""
 
     def __init__(self, archive: Archive, gate: asyncio.Semaphore) -> None:
         self._archive = archive
@@ -60,13 +66,18 @@ class Browsing:
 
     @asynccontextmanager
     async def reader(self, snapshot: Snapshot) -> AsyncIterator[CatalogReader]:
-        """The catalog of a snapshot, once it is the caller's turn; let go of at the end."""
-        async with self._gate:
-            reader = await self._archive.open_reader(snapshot.segments)
-            try:
-                yield reader
-            finally:
-                await reader.aclose()
+        """The catalog of a snapshot, once it is the caller's turn; let go of at the end. Raises VaultBusyError, and
+        SnapshotUnreadableError that says what can be used, also when a question to it finds the damage: a catalog is
+        read when the first one comes."""
+        try:
+            async with self._turn():
+                reader = await self._archive.open_reader(snapshot.segments)
+                try:
+                    yield reader
+                finally:
+                    await reader.aclose()
+        except _UNREADABLE as error:
+            raise await self._catalog_unreadable(snapshot, error) from error
 
     async def folder(self, resource_id: str, seq: int, parent_id: str, limit: int, token: str = "") -> FolderView:
         """One page of a folder (``parent_id`` empty: of the top) in snapshot ``seq``, with the way to it; of a file:
@@ -89,6 +100,21 @@ class Browsing:
             page = await reader.children(parent_id or await _top(reader), limit, token)
         newest = await self._newest(resource_id, numbers)
         return FolderView(RestorePoint.of(snapshot, newest), path, page.versions, page.next_token)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                await self._gate.acquire()
+        except TimeoutError as error:
+            raise VaultBusyError(
+                f"So many look into the backups now that it was not your turn within {LONGEST_WAIT_S:.0f} s. "
+                "Nothing was begun; try again in a minute."
+            ) from error
+        try:
+            yield
+        finally:
+            self._gate.release()
 
     async def _numbers(self, resource_id: str) -> tuple[int, ...]:
         numbers = await self._archive.snapshots(check_resource_id(resource_id))
@@ -172,8 +198,25 @@ class Browsing:
 
     async def _unreadable(self, resource_id: str, numbers: tuple[int, ...], cause: str) -> SnapshotUnreadableError:
         usable = tuple(snapshot.seq for snapshot in reversed(await self._readable(resource_id, numbers)))
-        advice = f"Of this resource these can be used: {_ranges(usable)}." if usable else _NONE_USABLE
-        return SnapshotUnreadableError(f"{cause} {advice}", resource_id=resource_id)
+        return _unusable(resource_id, cause, usable)
+
+    async def _catalog_unreadable(self, snapshot: Snapshot, error: VaultError) -> SnapshotUnreadableError:
+        """Of the others those can be used whose record can be read and that do not need what is damaged here. Where the
+        error does not name it, it may be anything of this one's."""
+        resource_id, own = snapshot.resource.id, {segment.name for segment in snapshot.segments}
+        damaged = own & {str(name) for name in error.context.values()} or own
+        others = reversed(await self._readable(resource_id, await self._archive.snapshots(resource_id)))
+        usable = tuple(
+            other.seq
+            for other in others
+            if other.seq != snapshot.seq and damaged.isdisjoint(segment.name for segment in other.segments)
+        )
+        return _unusable(resource_id, f"Snapshot {snapshot.seq} cannot be used: {error.message}", usable)
+
+
+def _unusable(resource_id: str, cause: str, usable: Sequence[int]) -> SnapshotUnreadableError:
+    advice = f"Of this resource these can be used: {_ranges(usable)}." if usable else _NONE_USABLE
+    return SnapshotUnreadableError(f"{cause} {advice}", resource_id=resource_id)
 
 
 async def _top(reader: CatalogReader) -> str:

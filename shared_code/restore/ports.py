@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from shared_code.model.item import ItemVersion, Representation
 from shared_code.model.resource import Resource
-from shared_code.model.restore import Restore, RestoreClaim, Selection
+from shared_code.model.restore import Restore, RestoreClaim, RestoreSummary, Selection
 from shared_code.model.snapshot import SegmentRef, Snapshot
 from shared_code.model.versions import BrowsePage
 from shared_code.model.write_back import JournalEntry, RestoreItem, Written
@@ -137,16 +137,26 @@ class RestoreJournal(Protocol):
         """Whether a restore is to stop."""
         ...
 
-    async def save(self, restore: Restore) -> None:
-        """Insert or replace the record of a restore."""
+    async def running(self, customer_id: str) -> tuple[str, ...]:
+        """Ids of every restore of a customer that runs; one may be among them that has ended, or that has no record
+        yet."""
+        ...
+
+    async def not_running(self, customer_id: str, restore_id: str) -> None:
+        """Take one that has ended out of those that run."""
+        ...
+
+    async def exchange(self, old: Restore, new: Restore) -> bool:
+        """Replace the record of a restore when it is still ``old``, and tell whether it was; one that has ended runs no
+        more."""
         ...
 
     async def get(self, customer_id: str, restore_id: str) -> Restore | None:
         """The record of a restore."""
         ...
 
-    async def newest(self, customer_id: str, limit: int) -> tuple[Restore, ...]:
-        """Records of a customer's restores, the last begun first."""
+    async def newest(self, customer_id: str, limit: int) -> tuple[RestoreSummary, ...]:
+        """A customer's restores, the last begun first. Reads neither their requests nor their problems."""
         ...
 
     async def folders(self, restore_id: str) -> Mapping[str, JournalEntry]:

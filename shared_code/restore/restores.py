@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from shared_code.errors import InvalidSelectionError, RestoreEndedError
+from shared_code.errors import InvalidSelectionError, LedgerUnavailableError, RestoreEndedError
 from shared_code.model.resource import ResourceKind
-from shared_code.model.restore import IdempotencyKey, Restore, RestoreRequest, RestoreState, Selection
+from shared_code.model.restore import IdempotencyKey, Restore, RestoreRequest, RestoreState, RestoreSummary, Selection
 from shared_code.model.snapshot import Snapshot
 from shared_code.restore.browsing import Browsing
 from shared_code.restore.ports import Archive, CatalogReader, RestoreJournal, Target
@@ -21,11 +21,14 @@ from shared_code.restore.starting import record_once, restore_of_key
 from shared_code.restore.totals import closed, counts_of
 
 _LONGEST_ERROR = 1_000
+# A running record changes once, when its items are counted.
+_TRIES = 5
 
 
 class Restores:
-    """All restores of one customer. ``clock`` gives aware UTC times; ``browse_gate`` is as in Browsing, and
-    slices do not wait at it. Safe to share among the tasks of one event loop; keeps nothing between calls.
+    """All restores of one customer. ``clock`` gives aware UTC times; ``browse_gate`` and ``start_gate``, for those who
+    look and those who start one, are as in Browsing, and slices wait at neither. Safe to share among the tasks of one
+    event loop; keeps nothing between calls.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Restores:
         budget: RestoreBudget,
         clock: Callable[[], datetime],
         browse_gate: asyncio.Semaphore,
+        start_gate: asyncio.Semaphore,
     ) -> None:
         self._archive = archive
         self._targets = targets
@@ -43,6 +47,7 @@ class Restores:
         self._budget = budget
         self._clock = clock
         self._browsing = Browsing(archive, browse_gate)
+        self._starting = Browsing(archive, start_gate)
 
     async def snapshots(self, resource_id: str) -> tuple[RestorePoint | DamagedPoint, ...]:
         """A resource's restore points, newest first. Raises SnapshotNotFoundError when there are none."""
@@ -64,7 +69,7 @@ class Restores:
         """Check the whole request against the snapshot, then record it, as record_once does. Nothing is written to the
         tenant yet.
 
-        Raises InvalidIdError, InvalidSelectionError, SnapshotNotFoundError, SnapshotUnreadableError,
+        Raises InvalidIdError, InvalidSelectionError, SnapshotNotFoundError, SnapshotUnreadableError, VaultBusyError,
         RestoreInProgressError, KeyReusedError. A repetition with the same id finds what the first one recorded.
         """
         check_request(request)
@@ -75,7 +80,7 @@ class Restores:
             tuple(dict.fromkeys(request.selection.item_ids)),
         )
         snapshot = await self.resolve(request.resource_id, seq=request.seq)
-        async with self._browsing.reader(snapshot) as reader:
+        async with self._starting.reader(snapshot) as reader:
             await reader.selected(selection, "", 1)  # raises when an id is not in the snapshot
         restore = Restore(replace(request, selection=selection), RestoreState.RUNNING, self._clock())
         return await record_once(self._journal, restore, key)
@@ -102,6 +107,15 @@ class Restores:
         """The record alone, for a slice."""
         return await self._journal.get(customer_id, restore_id)
 
+    async def noted_running(self, customer_id: str, restore_id: str) -> Restore | None:
+        """The record of a restore that the journal counts among those that run; None, and it is counted no more, when
+        it has ended. None, too, while its record is still to be written."""
+        restore = await self._journal.get(customer_id, restore_id)
+        if restore is None or restore.state is RestoreState.RUNNING:
+            return restore
+        await self._journal.not_running(customer_id, restore_id)
+        return None
+
     async def status(self, customer_id: str, restore_id: str) -> Restore | None:
         """The record of a restore; while it runs, with the sums of its journal so far."""
         restore = await self._journal.get(customer_id, restore_id)
@@ -110,8 +124,8 @@ class Restores:
         entries = await self._journal.entries(restore_id)
         return replace(restore, counts=counts_of(entries, restore.counts.planned))
 
-    async def newest(self, customer_id: str, limit: int) -> tuple[Restore, ...]:
-        """Records of restores, the last begun first."""
+    async def newest(self, customer_id: str, limit: int) -> tuple[RestoreSummary, ...]:
+        """Restores, the last begun first, without their requests and problems."""
         return await self._journal.newest(customer_id, limit)
 
     async def restore_slice(self, request: RestoreRequest, position: str) -> RestoreStep:
@@ -143,41 +157,39 @@ class Restores:
     async def close(self, request: RestoreRequest, *, cancelled: bool = False) -> Restore:
         """Sum up from the journal and record the verdict, or that it was ``cancelled``. A restore that has ended stays
         as it is."""
-        restore = await self._running(request)
-        if restore.state is RestoreState.RUNNING:
-            items = await self._journal.entries(request.id)
-            folders = await self._journal.folders(request.id)
-            restore = closed(restore, items, folders, self._clock())
-            if cancelled:
-                restore = replace(restore, state=RestoreState.CANCELLED)
-            await self._journal.save(restore)
-        return restore
+        return await self._end(request, lambda end: replace(end, state=RestoreState.CANCELLED) if cancelled else end)
 
     async def fail(self, request: RestoreRequest, error: str) -> Restore:
         """Record that a restore broke off, with what it had done until then. A restore that has ended stays
         as it is."""
-        restore = await self._running(request)
-        if restore.state is RestoreState.RUNNING:
+        error = error[:_LONGEST_ERROR]
+        return await self._end(request, lambda end: replace(end, state=RestoreState.FAILED, error=error))
+
+    async def _end(self, request: RestoreRequest, verdict: Callable[[Restore], Restore]) -> Restore:
+        for _ in range(_TRIES):
+            restore = await self._recorded(request)
+            if restore.state is not RestoreState.RUNNING:
+                return restore
             items = await self._journal.entries(request.id)
             folders = await self._journal.folders(request.id)
-            restore = replace(
-                closed(restore, items, folders, self._clock()),
-                state=RestoreState.FAILED,
-                error=error[:_LONGEST_ERROR],
-            )
-            await self._journal.save(restore)
-        return restore
+            ended = verdict(closed(restore, items, folders, self._clock()))
+            if await self._journal.exchange(restore, ended):
+                return ended
+        raise LedgerUnavailableError(
+            "The record of the restore changes all the time. Try again.", restore_id=request.id
+        )
 
-    async def _running(self, request: RestoreRequest) -> Restore:
+    async def _recorded(self, request: RestoreRequest) -> Restore:
         restore = await self._journal.get(request.customer_id, request.id)
-        return restore or Restore(request, RestoreState.RUNNING, self._clock())
+        return restore or await self._journal.create(Restore(request, RestoreState.RUNNING, self._clock()))
 
     async def _note_planned(self, request: RestoreRequest, reader: CatalogReader) -> None:
-        restore = await self._running(request)
+        restore = await self._recorded(request)
         if restore.counts.planned or restore.state is not RestoreState.RUNNING:
             return
         planned = await _count(reader, request.selection)
-        await self._journal.save(replace(restore, counts=replace(restore.counts, planned=planned)))
+        # Counting takes its time: one that has ended or that was counted meanwhile stays as it is.
+        await self._journal.exchange(restore, replace(restore, counts=replace(restore.counts, planned=planned)))
 
     def _target_of(self, request: RestoreRequest) -> Target:
         target = self._targets.get(kind_of(request.resource_id))

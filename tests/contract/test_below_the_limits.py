@@ -128,7 +128,9 @@ async def test_a_restore_keeps_to_the_four_places_of_its_mailbox(tenant: Simulat
     async with tenant.client(**_options(ScaledClock(SPEED))) as client:
         budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=1000)
         targets = {ResourceKind.MAILBOX: MailboxTarget(client)}
-        restores = Restores(vault, targets, MemoryJournal(Crashes()), budget, _now, asyncio.Semaphore(2))
+        restores = Restores(
+            vault, targets, MemoryJournal(Crashes()), budget, _now, asyncio.Semaphore(2), asyncio.Semaphore(2)
+        )
         request = RestoreRequest(
             "restore-1", "acme", tenant.mailbox.id, 1, Selection(everything=True), TargetKind.FOLDER, "Restored"
         )

@@ -67,7 +67,9 @@ class _Service:
             ResourceKind.DRIVE: DriveTarget(client),
         }
         budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=4)
-        self.restores = Restores(self.vault, targets, self.journal, budget, _now, asyncio.Semaphore(2))
+        self.restores = Restores(
+            self.vault, targets, self.journal, budget, _now, asyncio.Semaphore(2), asyncio.Semaphore(2)
+        )
 
     async def back_up(self, resource: Resource, run_id: str = "run-1") -> None:
         budget = BackupBudget(1 << 28, 300, 10_000)

@@ -107,9 +107,8 @@ class DriveWorld:
     async def restore(self, seq: int, selection: Selection = EVERYTHING, into: str = "", **more: Any) -> Restore:
         budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=1_000)
         targets: Any = {ResourceKind.DRIVE: DriveTarget(self.client)}
-        restores = Restores(
-            self.vault, targets, MemoryJournal(Crashes()), budget, lambda: self.now, asyncio.Semaphore(2)
-        )
+        gates = asyncio.Semaphore(2), asyncio.Semaphore(2)
+        restores = Restores(self.vault, targets, MemoryJournal(Crashes()), budget, lambda: self.now, *gates)
         target = TargetKind.FOLDER if into else TargetKind.ORIGINAL
         resource = self.tenant.drive.id
         request = RestoreRequest("restore-acme-1", "acme", resource, seq, selection, target, into, **more)

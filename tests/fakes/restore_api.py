@@ -107,6 +107,7 @@ class RestoreApi:
     http: aiohttp.ClientSession
     customers: Customers
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    start_gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     @property
     def restore_journal(self) -> MemoryJournal:
@@ -118,7 +119,9 @@ class RestoreApi:
     def restores(self, customer: Customer) -> Restores:
         archive = self.archive if customer is CUSTOMER else MemoryArchive({})
         budget = RestoreBudget(seconds=300, size_bytes=1 << 30, items=1)
-        return Restores(archive, {ResourceKind.MAILBOX: self.target}, self.journal, budget, Ticking(), self.gate)
+        return Restores(
+            archive, {ResourceKind.MAILBOX: self.target}, self.journal, budget, Ticking(), self.gate, self.start_gate
+        )
 
     async def get(self, path: str) -> tuple[int, Any]:
         async with self.http.get(f"/api/customers/{path}") as reply:

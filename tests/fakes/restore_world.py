@@ -12,7 +12,7 @@ from shared_code.model.item import Change, ChunkRef, Form, ItemKind, ItemVersion
 from shared_code.model.lease import CheckpointMark
 from shared_code.model.outcome import Counts
 from shared_code.model.resource import Resource, ResourceKind
-from shared_code.model.restore import Restore, RestoreClaim, Selection
+from shared_code.model.restore import Restore, RestoreClaim, RestoreState, RestoreSummary, Selection
 from shared_code.model.snapshot import SegmentRef, Snapshot
 from shared_code.model.versions import BrowsePage
 from shared_code.model.write_back import JournalEntry, RestoreItem, WriteState, Written
@@ -188,6 +188,7 @@ class MemoryJournal:
     def __init__(self, crashes: Crashes) -> None:
         self._crashes = crashes
         self.records: dict[str, Restore] = {}
+        self.noted_running: dict[str, str] = {}
         self.items: dict[str, JournalEntry] = {}
         self.folder_entries: dict[str, JournalEntry] = {}
         self.claims: dict[tuple[str, str], RestoreClaim] = {}
@@ -211,6 +212,8 @@ class MemoryJournal:
 
     async def create(self, restore: Restore) -> Restore:
         self._crashes.point()
+        self.noted_running[restore.request.id] = restore.request.customer_id
+        self._crashes.point()
         there = self.records.setdefault(restore.request.id, Restore.from_json(restore.to_json()))
         self._crashes.point()
         return there
@@ -223,17 +226,29 @@ class MemoryJournal:
     async def cancel_asked(self, restore_id: str) -> bool:
         return restore_id in self.to_cancel
 
-    async def save(self, restore: Restore) -> None:
+    async def running(self, customer_id: str) -> tuple[str, ...]:
+        return tuple(restore_id for restore_id, owner in self.noted_running.items() if owner == customer_id)
+
+    async def not_running(self, customer_id: str, restore_id: str) -> None:
+        self.noted_running.pop(restore_id, None)
         self._crashes.point()
-        self.records[restore.request.id] = Restore.from_json(restore.to_json())
+
+    async def exchange(self, old: Restore, new: Restore) -> bool:
         self._crashes.point()
+        if self.records.get(new.request.id) != old:
+            return False
+        self.records[new.request.id] = Restore.from_json(new.to_json())
+        self._crashes.point()
+        if new.state is not RestoreState.RUNNING:
+            await self.not_running(new.request.customer_id, new.request.id)
+        return True
 
     async def get(self, customer_id: str, restore_id: str) -> Restore | None:
         found = self.records.get(restore_id)
         return found if found and found.request.customer_id == customer_id else None
 
-    async def newest(self, customer_id: str, limit: int) -> tuple[Restore, ...]:
-        found = [entry for entry in self.records.values() if entry.request.customer_id == customer_id]
+    async def newest(self, customer_id: str, limit: int) -> tuple[RestoreSummary, ...]:
+        found = [entry.summary() for entry in self.records.values() if entry.request.customer_id == customer_id]
         return tuple(sorted(found, key=lambda entry: entry.started_at, reverse=True)[:limit])
 
     async def folders(self, restore_id: str) -> Mapping[str, JournalEntry]:

@@ -7,13 +7,16 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from azure.core.pipeline import PipelineResponse
 from azure.data.tables.aio import TableServiceClient
 
 from shared_code.errors import RestoreInProgressError
 from shared_code.ledger.restores import TableRestoreJournal
+from shared_code.ledger.tables import Table
 from shared_code.model.restore import (
     ConflictRule,
     Restore,
@@ -54,10 +57,10 @@ async def test_a_record_survives_whole_at_its_largest(journal: TableRestoreJourn
     customer = f"c{uuid4().hex[:10]}"
     problems = tuple(RestoreProblem(f"item-{n}" + "x" * 140, "é" * 500) for n in range(20))
     restore = _restore(customer, counts=RestoreCounts(planned=5, failed=2), problems=problems, error="\ud800 broken")
-    await journal.save(restore)
+    await journal.create(restore)
     assert await journal.get(customer, restore.request.id) == restore
     ended = replace(restore, state=RestoreState.PARTIAL, ended_at=START + timedelta(hours=1))
-    await journal.save(ended)
+    assert await journal.exchange(restore, ended)
     assert await journal.get(customer, restore.request.id) == ended
 
 
@@ -66,9 +69,9 @@ async def test_a_customer_sees_only_its_own_newest_first(journal: TableRestoreJo
     mine = [_restore(one, started_at=START + timedelta(minutes=minute)) for minute in (5, 1, 9)]
     theirs = _restore(other)
     for restore in (*mine, theirs):
-        await journal.save(restore)
-    assert await journal.newest(one, 2) == (mine[2], mine[0])
-    assert await journal.newest(one, 10) == (mine[2], mine[0], mine[1])
+        await journal.create(restore)
+    assert await journal.newest(one, 2) == (mine[2].summary(), mine[0].summary())
+    assert await journal.newest(one, 10) == tuple(mine[place].summary() for place in (2, 0, 1))
     assert await journal.get(one, theirs.request.id) is None
     assert await journal.get(one, "nothing/../of that name") is None
 
@@ -169,7 +172,7 @@ async def test_equal_requests_at_once_are_one_restore_again_and_again(azurite: s
             refused = [outcome for outcome in outcomes if isinstance(outcome, RestoreInProgressError)]
             assert [error.context["restore_id"] for error in refused] == [begun.request.id] * 5
             assert len(await journals[0].newest(customer, 10)) == turn
-            await journals[0].save(replace(begun, state=RestoreState.COMPLETE, ended_at=START))
+            assert await journals[0].exchange(begun, replace(begun, state=RestoreState.COMPLETE, ended_at=START))
 
 
 async def test_a_record_is_made_once(journal: TableRestoreJournal) -> None:
@@ -177,7 +180,7 @@ async def test_a_record_is_made_once(journal: TableRestoreJournal) -> None:
     restore = _restore(customer)
     assert await journal.create(restore) == restore
     ended = replace(restore, state=RestoreState.FAILED, ended_at=START)
-    await journal.save(ended)
+    assert await journal.exchange(restore, ended)
     assert await journal.create(restore) == ended
     assert await journal.get(customer, restore.request.id) == ended
 
@@ -189,3 +192,61 @@ async def test_the_wish_to_cancel_is_kept(journal: TableRestoreJournal) -> None:
         await journal.ask_to_cancel(restore_id)
     assert await journal.cancel_asked(restore_id) is True
     assert await journal.entries(restore_id) == {}
+
+
+async def test_what_runs_is_known_without_the_records(journal: TableRestoreJournal) -> None:
+    one, other = f"c{uuid4().hex[:10]}", f"c{uuid4().hex[:10]}"
+    assert await journal.running(one) == ()
+    begun = [await journal.create(_restore(one)) for _ in range(3)]
+    theirs = await journal.create(_restore(other))
+    assert await journal.running(one) == tuple(sorted(restore.request.id for restore in begun))
+    counted = replace(begun[0], counts=RestoreCounts(planned=5))
+    assert await journal.exchange(begun[0], counted)
+    assert len(await journal.running(one)) == 3
+    for state, restore in ((RestoreState.COMPLETE, counted), (RestoreState.CANCELLED, begun[1])):
+        assert await journal.exchange(restore, replace(restore, state=state, ended_at=START))
+    await journal.not_running(one, begun[0].request.id)  # again
+    assert await journal.running(one) == (begun[2].request.id,)
+    assert await journal.running(other) == (theirs.request.id,)
+    listed = await journal.newest(one, 10)
+    assert {summary.restore_id for summary in listed} == {restore.request.id for restore in begun}
+
+
+async def test_a_list_loads_no_record(journal: TableRestoreJournal, azurite: str) -> None:
+    customer = f"c{uuid4().hex[:10]}"
+    problems = tuple(RestoreProblem(uuid4().hex, "e" * 500) for _ in range(200))
+    ended = replace(_restore(customer), state=RestoreState.PARTIAL, ended_at=START, problems=problems, error="\ud800 é")
+    running = await journal.create(_restore(customer, started_at=START + timedelta(seconds=1)))
+    await journal.create(ended)
+    received = 0
+
+    def weigh(response: PipelineResponse[Any, Any]) -> None:
+        nonlocal received
+        received += len(response.http_response.text())
+
+    async with TableServiceClient.from_connection_string(azurite, raw_response_hook=weigh) as service:
+        listed = await TableRestoreJournal(service).newest(customer, 10)
+    assert listed == (running.summary(), ended.summary())
+    assert 500 < received < 5_000
+
+
+async def test_records_of_an_earlier_release_are_listed(journal: TableRestoreJournal, azurite: str) -> None:
+    customer = f"c{uuid4().hex[:10]}"
+    earlier, later = _restore(customer), _restore(customer, started_at=START + timedelta(seconds=1))
+    await journal.create(later)
+    async with TableServiceClient.from_connection_string(azurite) as service:
+        await Table(service, "restores").put(customer, earlier.request.id, earlier.to_json())
+    assert await journal.newest(customer, 10) == (later.summary(), earlier.summary())
+
+
+async def test_of_two_ends_one_is_recorded(journal: TableRestoreJournal) -> None:
+    customer = f"c{uuid4().hex[:10]}"
+    restore = await journal.create(_restore(customer))
+    ends = [replace(restore, state=state, ended_at=START) for state in (RestoreState.COMPLETE, RestoreState.CANCELLED)]
+    recorded = await asyncio.gather(*(journal.exchange(restore, end) for end in ends))
+    assert sorted(recorded) == [False, True]
+    end = ends[recorded.index(True)]
+    assert await journal.get(customer, restore.request.id) == end
+    assert not await journal.exchange(restore, replace(restore, counts=RestoreCounts(planned=5)))
+    assert await journal.newest(customer, 10) == (end.summary(),)
+    assert await journal.running(customer) == ()

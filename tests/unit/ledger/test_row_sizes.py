@@ -53,5 +53,5 @@ async def test_a_restore_of_the_largest_request_is_recorded(
     problems = tuple(RestoreProblem(item_id, "e" * 500) for item_id in item_ids[:200])
     restore = Restore(request, RestoreState.RUNNING, NOW, problems=problems)
     journal = TableRestoreJournal(service)
-    await journal.save(restore)
+    await journal.create(restore)
     assert await journal.get(customer, request.id) == restore

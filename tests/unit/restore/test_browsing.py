@@ -12,6 +12,7 @@ from shared_code.errors import (
     SnapshotNotFoundError,
     SnapshotUnreadableError,
     UnsupportedFormatError,
+    VaultBusyError,
     VaultUnavailableError,
 )
 from shared_code.model.snapshot import SegmentRef, Snapshot
@@ -206,3 +207,17 @@ async def test_few_catalogs_are_open_at_once_and_who_waits_is_served_in_turn() -
     assert archive.most == 2
     assert archive.open == 0
     assert all(abs(place - caller) < 2 for place, caller in enumerate(served)), served
+
+
+async def test_who_waits_too_long_is_told_to_try_again(archive: MemoryArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared_code.restore.browsing.LONGEST_WAIT_S", 0.02)
+    gate = asyncio.Semaphore(1)
+    browsing = Browsing(archive, gate)
+    await gate.acquire()
+    with pytest.raises(VaultBusyError, match="try again") as refused:
+        await browsing.folder(MAILBOX.id, 8, "deep", 3)
+    assert refused.value.retryable
+    assert archive.readers == [], "nothing was opened for it"
+    gate.release()
+    assert len((await browsing.folder(MAILBOX.id, 8, "deep", 3)).children) == 3
+    assert not gate.locked()

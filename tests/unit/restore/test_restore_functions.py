@@ -204,3 +204,23 @@ async def test_a_record_that_is_damaged_later_ends_the_restore_with_advice(world
     assert ended["state"] == "failed"
     assert ended["error"].endswith("these can be used: 2.")
     assert ended["counts"]["restored"] == 1
+
+
+async def test_who_looks_does_not_keep_a_restore_from_being_started(
+    world: RestoreApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared_code.restore.browsing.LONGEST_WAIT_S", 0.1)
+    for _ in range(2):
+        await world.gate.acquire()
+    status, busy = await world.get(f"acme/resources/{MAILBOX.id}/snapshots/1/items")
+    assert (status, busy["title"]) == (503, "Vault busy")
+    assert "try again" in busy["detail"]
+    status, started = await world.post(EVERYTHING)
+    assert status == 202
+    assert (await world.ended(started["status_url"]))["counts"]["restored"] == 7
+
+    for _ in range(2):
+        await world.start_gate.acquire()
+    status, busy = await world.post(EVERYTHING)
+    assert (status, busy["title"]) == (503, "Vault busy")
+    assert len(world.journal.records) == 1, "nothing was begun"

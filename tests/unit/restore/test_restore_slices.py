@@ -66,6 +66,7 @@ class World:
             budget,
             clock or Ticking(),
             asyncio.Semaphore(2),
+            asyncio.Semaphore(2),
         )
 
     async def run(self, request: RestoreRequest = REQUEST, replay_every_slice: bool = False) -> Restore:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import azure.durable_functions as df
 import pytest
 
+from functions import restore as restore_functions
+from functions import restore_work
 from shared_code.model.restore import RestoreState
 from tests.fakes.restore_api import EVERYTHING, RestoreApi
 from tests.fakes.restore_world import START
@@ -88,6 +91,7 @@ async def test_what_was_lost_long_ago_is_not_taken_up_again(world: RestoreApi) -
         ended = await world.ended(f"/api/customers/acme/restores/{restore_id}")
         assert (ended["state"], ended["counts"]["restored"]) == ("failed", 0)
         assert "interrupted" in ended["error"]
+        assert "a new 'Idempotency-Key'" in ended["error"]
     assert len(world.target.contents) == 7
 
 
@@ -137,3 +141,40 @@ async def test_what_has_ended_or_is_not_there_cannot_be_cancelled(world: Restore
     assert "has ended (complete)" in refused["detail"]
     assert (await world.cancel("restore-acme-0"))[0] == 404
     assert (await world.cancel(started["restore_id"], '{"why": "x"}'))[0] == 400
+
+
+async def test_what_ended_while_it_was_cancelled_is_told_as_it_ended(
+    world: RestoreApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.target.gate.clear()
+    _, started = await world.post(EVERYTHING)
+    await world.target.reached.wait()
+
+    async def after_its_end(client: df.DurableOrchestrationClient, restore_id: str) -> bool:
+        world.journal.to_cancel.clear()  # the last batch was begun before the note was there
+        world.target.gate.set()
+        await world.ended(started["status_url"])
+        return False
+
+    monkeypatch.setattr(restore_functions, "is_under_way", after_its_end)
+    status, refused = await world.cancel(started["restore_id"])
+    assert status == 409
+    assert "has ended (complete)" in refused["detail"]
+    assert world.journal.records[started["restore_id"]].state is RestoreState.COMPLETE
+
+
+async def test_an_equal_one_is_refused_also_while_the_engine_does_not_answer(
+    world: RestoreApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore_id = await world.died_before_its_start()
+    with monkeypatch.context() as engine:
+
+        async def is_out_of_reach(client: df.DurableOrchestrationClient, restore_id: str) -> bool:
+            raise OSError("out of reach")
+
+        engine.setattr(restore_work, "is_under_way", is_out_of_reach)
+        status, refused = await world.post(EVERYTHING)
+        assert (status, refused["restore_id"]) == (409, restore_id)
+    status, refused = await world.post(EVERYTHING)
+    assert (status, refused["restore_id"]) == (409, restore_id)
+    assert (await world.ended(refused["status_url"]))["counts"]["restored"] == 7

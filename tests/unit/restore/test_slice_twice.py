@@ -39,6 +39,7 @@ async def test_two_at_once_double_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         RestoreBudget(seconds=300, size_bytes=1 << 30, items=10**6),
         Ticking(),
         asyncio.Semaphore(2),
+        asyncio.Semaphore(2),
     )
     await restores.start(REQUEST)
     await asyncio.gather(restores.restore_slice(REQUEST, ""), restores.restore_slice(REQUEST, ""))

@@ -28,7 +28,8 @@ def _restore(number: int, request: RestoreRequest = REQUEST) -> Restore:
 
 
 async def _end(journal: MemoryJournal, restore_id: str, state: RestoreState = RestoreState.COMPLETE) -> None:
-    await journal.save(replace(journal.records[restore_id], state=state, ended_at=START))
+    recorded = journal.records[restore_id]
+    assert await journal.exchange(recorded, replace(recorded, state=state, ended_at=START))
 
 
 @pytest.mark.parametrize("state", [RestoreState.COMPLETE, RestoreState.FAILED, RestoreState.CANCELLED])
