@@ -402,7 +402,7 @@ async def test_under_faults_everything_comes_back_once(team: SimulatedTeam) -> N
     async with team.tenant.client() as client:
         captured = await captured_of(client, team)
         for number, action in enumerate(({"status": 429}, {"status": 503}, {"cut_after_bytes": 5}, {"truncate": 20})):
-            control.add_fault(match=match, action=action, probability=0.05, seed=number)
+            control.add_fault(match=match, action=action, probability=0.1, seed=number)
         for attempt in range(20):
             try:
                 await restored(client, team, captured, batch_items=4, into="Back", tried_before=attempt > 0)
