@@ -39,7 +39,7 @@ def _unwrapped(text: str) -> str:
         if line.startswith("{"):
             try:
                 inner = json.loads(line).get("Message")
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(inner, str):
                 return _unwrapped(inner)

@@ -79,6 +79,7 @@ async def test_an_unexpected_error_tells_nothing_of_the_inside() -> None:
         ("Activity function 'plan_run' failed:  \n " + WORKER, "No WORM here: make one."),
         (f"Activity function 'plan_run' failed:\n{JSON}\n", "No WORM here: make one."),
         ("Activity function 'plan_run' failed: {not JSON", "{not JSON"),
+        pytest.param('{"a":' * 100_000, ('{"a":' * 100_000)[:1000], id="deep JSON"),
         (BATCH, BATCH),
     ],
 )
